@@ -1,0 +1,63 @@
+/*
+ * Server-sent events: bytes in any split, events out, as the WHATWG HTML standard interprets them
+ * (BOM; LF, CR and CRLF lines; comments; several data lines; ids; an event that the end of the
+ * stream cut off is none).
+ *
+ * Pure; one user at a time. Bytes that are no UTF-8 become U+FFFD. Work is linear in the bytes fed.
+ * The memory is bounded by `event_max`, for endless lines too.
+ */
+#ifndef LIPSYNC_SSE_H
+#define LIPSYNC_SSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buffer.h"
+
+#define SSE_EVENT_MAX (4u << 20) /* bytes; the usual bound */
+
+struct sse_event {
+    const char *type; /* "message" unless the event names another */
+    const char *data; /* UTF-8, NUL-terminated, may hold NULs too; "" for empty data lines */
+    size_t len;
+    const char *last_id; /* "" if none came yet */
+};
+
+/* The strings are valid during the call. Called inside sse_feed only; must not feed or release the
+ * parser. */
+typedef void sse_event_fn(void *user, const struct sse_event *event);
+
+/* A comment line: the server is alive and has nothing to say. */
+typedef void sse_comment_fn(void *user);
+
+struct sse {
+    sse_event_fn *event;
+    sse_comment_fn *comment;
+    void *user;
+    size_t event_max;
+    struct buffer line; /* the beginning of a line whose end has not come */
+    struct buffer data;
+    struct buffer type;
+    struct buffer id;
+    struct buffer clean; /* a line made UTF-8 */
+    int64_t retry_ms;
+    bool has_data;
+    bool started; /* past where a BOM may be */
+    bool after_cr;
+    int error;
+};
+
+/* `comment` may be NULL. event_max bounds the bytes of one event, and of one line of any kind. */
+void sse_init(struct sse *s, size_t event_max, sse_event_fn *event, sse_comment_fn *comment,
+              void *user);
+void sse_release(struct sse *s);
+
+/* 0; -EMSGSIZE (the bound was crossed) or -ENOMEM, and the same for ever after. At the end of the
+ * stream there is nothing to call: what is unfinished is discarded. */
+int sse_feed(struct sse *s, const void *bytes, size_t len);
+
+/* The reconnection time that the server wished, -1 if none. */
+int64_t sse_retry_ms(const struct sse *s);
+
+#endif
