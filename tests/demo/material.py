@@ -19,6 +19,7 @@ WORDS = ("the lips that you see and the voice that you hear should open and clos
          "at the very same moment").split()
 RATE = 48000
 FPS = 30
+BEFORE_S = 2  # of silence, in which both recorders are started
 WIDTH, HEIGHT = 640, 360
 MOUTH = (240, 230, 160, 80)  # x, y, width, height; measure.py looks here
 FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
@@ -40,14 +41,14 @@ def spoken(word, voice):
 
 def studio(rng):
     """What was said: the samples, and where each word begins and ends (s)."""
-    parts, marks, at = [numpy.zeros(RATE * 2)], [], 2 * RATE
+    parts, marks, at = [numpy.zeros(BEFORE_S * RATE)], [], BEFORE_S * RATE
     for word in WORDS:
         samples = spoken(word, "en-us")
         marks.append((word, at / RATE, (at + len(samples)) / RATE))
-        pause = numpy.zeros(int(RATE * rng.uniform(0.12, 0.45)))
+        pause = numpy.zeros(int(RATE * rng.uniform(0.08, 0.3)))
         parts += [samples, pause]
         at += len(samples) + len(pause)
-    parts.append(numpy.zeros(RATE * 2))
+    parts.append(numpy.zeros(RATE))
     return numpy.concatenate(parts), marks
 
 
@@ -99,13 +100,17 @@ def make(directory, seed):
     said, marks = studio(rng)
     said = 0.8 * said / numpy.abs(said).max()
 
-    camera_on, recorder_on = rng.uniform(0.2, 1.6), rng.uniform(0.2, 1.6)
+    camera_on = recorder_on = rng.uniform(0.1, 0.3)
+    if rng.random() < 0.5:
+        camera_on += rng.uniform(0.3, 1.2)
+    else:
+        recorder_on += rng.uniform(0.3, 1.2)
     filmed = said[int(camera_on * RATE):]
     frames = len(filmed) * FPS // RATE
     filmed = filmed[:frames * RATE // FPS]
     write_wav(directory / "camera.wav",
               through_a_bad_microphone(filmed, numpy.random.default_rng(seed)))
-    write_wav(directory / "voiceover.wav", said[int(recorder_on * RATE):-RATE])
+    write_wav(directory / "voiceover.wav", said[int(recorder_on * RATE):-RATE // 2])
 
     captions = ",".join(
         f"drawtext=fontfile={FONT}:text={word}:fontcolor=white:fontsize=28:x=20:y=20"
