@@ -43,8 +43,7 @@ enum closer_state closer_look(pid_t tid, const struct closer_file *file);
 bool closer_is_killed(pid_t tid);
 
 enum closer_signal {
-    CLOSER_SIGNAL_NONE, /* go on waiting; look again from time to time, for no second interrupt will
-                           come */
+    CLOSER_SIGNAL_NONE, /* go on waiting, and look again: no second interrupt will come */
     CLOSER_SIGNAL_ENDS, /* end the wait with EINTR */
 };
 

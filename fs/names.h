@@ -33,15 +33,13 @@ const char *names_supported(void);
 
 enum names_verdict {
     NAMES_MEDIA,       /* a finished media name: upload at the last close */
-    NAMES_TEMPORARY,   /* will be a media file, or nothing tells what it will be: accept, upload
-                          nothing */
+    NAMES_TEMPORARY,   /* will be a media file, or nothing tells: accept, upload nothing */
     NAMES_UNSUPPORTED, /* is, or will clearly become, something that the backend does not take */
 };
 
 /* Judges a name in inputs/; a temporary one as the final name it stands for ("clip.mp4.part" and
- * rsync's
- * ".clip.mp4.AbC123" as clip.mp4, "notes.txt.part" as notes.txt), because a later rename must not
- * be the first to complain. Not well-formed: NAMES_UNSUPPORTED. */
+ * ".clip.mp4.AbC123", rsync's, as clip.mp4; "notes.txt.part" as notes.txt), because a later rename
+ * must not be the first to complain. Not well-formed: NAMES_UNSUPPORTED. */
 enum names_verdict names_judge(const char *name);
 
 #endif
