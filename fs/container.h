@@ -2,9 +2,10 @@
  * Is a media file whole? A copy that was cancelled is closed like any other; only its own container
  * can tell (an MP4 box or a RIFF chunk that runs past the end of the file).
  *
- * Looks at the content; the name only says whether a media file was meant at all. Reads with pread
- * in a bounded number of small steps and keeps no state: any thread, but not under a lock, for the
- * disk may be slow.
+ * The content decides. The name is asked only about files that begin like old QuickTime ones, whose
+ * first bytes prove little. What is no MP4 and no RIFF file, or makes no sense as one, is not
+ * judged. Reads with pread, a bounded number of small steps, and keeps no state: any thread, but
+ * not under a lock, for the disk may be slow.
  */
 #ifndef LIPSYNC_CONTAINER_H
 #define LIPSYNC_CONTAINER_H
