@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@
 
 #include "mounts.h"
 
-/* Of the kernel's task flags, which are field 9 of /proc/<pid>/stat. */
+/* Of the kernel's task flags. */
+#define TASK_EXITING 0x4u
 #define TASK_SIGNALED 0x400u
 
 #define DELETED " (deleted)" /* what the kernel appends to the link of an unlinked file */
@@ -65,7 +67,7 @@ static bool read_fdinfo(int table, const char *number, struct descriptor *out)
     if (!field || sscanf(field, "mnt_id: %d", &out->mount_id) != 1)
         out->mount_id = -1;
     field = strstr(text, "ino:");
-    if (!field || sscanf(field, "ino: %lu", &out->ino) != 1)
+    if (!field || sscanf(field, "ino: %" SCNu64, &out->ino) != 1)
         out->ino = 0;
     return true;
 }
@@ -204,11 +206,12 @@ static int read_task(pid_t tid, struct task *out)
 
         if (sscanf(line, "State: %c", &out->state) == 1 ||
             sscanf(line, "PPid: %d", &out->parent) == 1 ||
-            sscanf(line, "SigBlk: %lx", &out->blocked) == 1 ||
-            sscanf(line, "SigIgn: %lx", &out->ignored) == 1 ||
-            sscanf(line, "SigCgt: %lx", &out->caught) == 1)
+            sscanf(line, "SigBlk: %" SCNx64, &out->blocked) == 1 ||
+            sscanf(line, "SigIgn: %" SCNx64, &out->ignored) == 1 ||
+            sscanf(line, "SigCgt: %" SCNx64, &out->caught) == 1)
             continue;
-        if (sscanf(line, "SigPnd: %lx", &mask) == 1 || sscanf(line, "ShdPnd: %lx", &mask) == 1)
+        if (sscanf(line, "SigPnd: %" SCNx64, &mask) == 1 ||
+            sscanf(line, "ShdPnd: %" SCNx64, &mask) == 1)
             out->pending |= mask;
     }
     free(line);
@@ -216,28 +219,30 @@ static int read_task(pid_t tid, struct task *out)
     return out->state ? 0 : -ESRCH;
 }
 
-enum closer_state closer_look(pid_t tid, const struct closer_file *file)
+/* Two fields of /proc/<tid>/stat: the task's flags, and (the last one) how its process ends, as
+ * wait() tells it; that is 0 for those who may not look into the process. */
+static bool read_end(pid_t tid, unsigned int *flags, int *exit_code)
 {
-    bool readable = false;
-    struct task task;
+    char path[64], text[2048], *field;
+    ssize_t n;
+    int fd;
 
-    /* The likely ones first: the flusher itself, and the shell that opened the file for it. */
-    if (tid > 0) {
-        int rc = search_process(tid, file);
+    snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
 
-        if (rc > 0)
-            return CLOSER_OTHERS;
-        readable = rc == 0 || rc == -ENOENT; /* an exiting task has let go of its table */
-        if (read_task(tid, &task) < 0)
-            readable = false;
-        else if (task.parent > 0 && search_process(task.parent, file) > 0)
-            return CLOSER_OTHERS;
-    }
-    if (search_all(file))
-        return CLOSER_OTHERS;
-    if (closer_is_killed(tid))
-        return CLOSER_KILLED;
-    return readable ? CLOSER_LAST : CLOSER_UNKNOWN;
+    /* The second field is the program's name, in brackets, and may hold anything. */
+    field = strrchr(text, ')');
+    if (!field || sscanf(field, ") %*c %*d %*d %*d %*d %*d %u", flags) != 1)
+        return false;
+    field = strrchr(field, ' ');
+    return field && sscanf(field, "%d", exit_code) == 1;
 }
 
 /* May we see what of a task only its owner may? */
@@ -251,35 +256,46 @@ static bool may_look_into(pid_t tid)
 
 bool closer_is_killed(pid_t tid)
 {
-    char path[64], text[2048], *field;
-    unsigned int flags = 0;
-    int exit_code = 0;
-    ssize_t n;
-    int fd;
+    unsigned int flags;
+    int exit_code;
 
-    if (tid <= 0)
+    if (tid <= 0 || !read_end(tid, &flags, &exit_code) || !(flags & TASK_SIGNALED))
         return false;
-    snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (n <= 0)
-        return false;
-    text[n] = '\0';
+    /* exit() of a process with several threads ends the others by a signal, too: how the process
+     * ends makes the difference. A signal is in the low bits. */
+    return (exit_code & 0x7f) != 0 || !may_look_into(tid);
+}
 
-    /* The second field is the program's name, in brackets, and may hold anything. */
-    field = strrchr(text, ')');
-    if (!field || sscanf(field, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1 ||
-        !(flags & TASK_SIGNALED))
-        return false;
-    /* exit() of a process with several threads ends the others by a signal, too. The last field,
-     * for those who may see it, is how the process ends: a signal is in its low bits. */
-    field = strrchr(field, ' ');
-    if (!field || sscanf(field, "%d", &exit_code) != 1 || !may_look_into(tid))
-        return true;
-    return (exit_code & 0x7f) != 0;
+/* An exiting task has let go of its table before the FLUSH, so none of its descriptors can be left,
+ * but the directory then belongs to root and is closed to others. */
+static bool is_exiting(pid_t tid)
+{
+    unsigned int flags;
+    int exit_code;
+
+    return read_end(tid, &flags, &exit_code) && (flags & TASK_EXITING);
+}
+
+enum closer_state closer_look(pid_t tid, const struct closer_file *file)
+{
+    bool readable = false;
+    struct task task;
+
+    /* The likely ones first: the flusher itself, and the shell that opened the file for it. */
+    if (tid > 0) {
+        int rc = search_process(tid, file);
+
+        if (rc > 0)
+            return CLOSER_OTHERS;
+        readable = rc == 0 || is_exiting(tid);
+        if (read_task(tid, &task) == 0 && task.parent > 0 && search_process(task.parent, file) > 0)
+            return CLOSER_OTHERS;
+    }
+    if (search_all(file))
+        return CLOSER_OTHERS;
+    if (closer_is_killed(tid))
+        return CLOSER_KILLED;
+    return readable ? CLOSER_LAST : CLOSER_UNKNOWN;
 }
 
 static uint64_t bit(int signal)
