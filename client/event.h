@@ -37,9 +37,11 @@ struct event_item {
     struct fault fault; /* EVENT_ERROR: by its code if the protocol knows it, else FAULT_AGENT */
 };
 
+#define EVENT_ITEMS_MAX 6 /* one of each kind */
+
 struct event_list {
     size_t count;
-    struct event_item *items;
+    struct event_item items[EVENT_ITEMS_MAX];
     char *strings; /* what the items point into */
 };
 

@@ -20,7 +20,8 @@
 
 struct transcript;
 
-/* `out` gets UTF-8 text, never empty, inside the functions below only. NULL: no memory. */
+/* `out` gets UTF-8 text, never empty, at most once in each call of the functions below. NULL: no
+ * memory. */
 struct transcript *transcript_new(void (*out)(void *user, const char *text, size_t len),
                                   void *user);
 void transcript_free(struct transcript *t);
@@ -28,8 +29,8 @@ void transcript_free(struct transcript *t);
 /* Items of every kind, in their order. 0 or -ENOMEM. */
 int transcript_add(struct transcript *t, const struct event_item *item);
 
-/* The stream ended: lets go of what is still held. */
-void transcript_finish(struct transcript *t);
+/* The stream ended: lets go of what is still held. 0 or -ENOMEM. */
+int transcript_finish(struct transcript *t);
 
 /* Text for the user came out (white space alone is none). True at the latest after
  * transcript_finish. */
