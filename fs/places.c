@@ -1,0 +1,122 @@
+#include "places.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The user's home directory, malloc'd; NULL if there is none. */
+static char *find_home(void)
+{
+    const char *home = getenv("HOME");
+    struct passwd entry, *found = NULL;
+    char buf[4096];
+
+    if (home && home[0] == '/')
+        return strdup(home);
+    if (getpwuid_r(geteuid(), &entry, buf, sizeof(buf), &found) == 0 && found &&
+        found->pw_dir[0] == '/')
+        return strdup(found->pw_dir);
+    errno = ENOENT;
+    return NULL;
+}
+
+static char *join(const char *dir, const char *name)
+{
+    char *out;
+
+    return asprintf(&out, "%s/%s", dir, name) < 0 ? NULL : out;
+}
+
+char *places_absolute(const char *path)
+{
+    char *here, *out;
+
+    if (path[0] == '/')
+        return strdup(path);
+    here = getcwd(NULL, 0);
+    if (!here)
+        return NULL;
+    out = join(here, path);
+    free(here);
+    return out;
+}
+
+char *places_dir(const char *variable, const char *below_home, const char *name)
+{
+    const char *base = getenv(variable);
+    char *home, *dir, *out = NULL;
+
+    if (base && base[0] == '/')
+        return join(base, name);
+    home = find_home();
+    if (!home)
+        return NULL;
+    dir = join(home, below_home);
+    if (dir)
+        out = join(dir, name);
+    free(dir);
+    free(home);
+    return out;
+}
+
+char *places_mountpoint(const char *arg)
+{
+    char *path = realpath(arg, NULL);
+    char *copy, *slash, *parent, *out = NULL;
+    size_t len;
+
+    if (path || strncmp(arg, "/dev/fd/", 8) == 0)
+        return path ? path : strdup(arg);
+    if (errno != ENOTCONN)
+        return NULL;
+    copy = strdup(arg);
+    if (!copy)
+        return NULL;
+    len = strlen(copy);
+    while (len > 1 && copy[len - 1] == '/')
+        copy[--len] = '\0';
+    slash = strrchr(copy, '/');
+    if (slash)
+        *slash = '\0';
+    parent = realpath(slash ? (slash == copy ? "/" : copy) : ".", NULL);
+    if (parent)
+        out = join(strcmp(parent, "/") == 0 ? "" : parent, slash ? slash + 1 : copy);
+    free(parent);
+    free(copy);
+    return out;
+}
+
+/* Is the program below this directory of the user's home? */
+static bool is_below(const char *program, const char *home, const char *name)
+{
+    char *dir = join(home, name);
+    char *real = dir ? realpath(dir, NULL) : NULL;
+    size_t n = real ? strlen(real) : 0;
+    bool below = n > 0 && strncmp(program, real, n) == 0 && program[n] == '/';
+
+    free(dir);
+    free(real);
+    return below;
+}
+
+char *places_platform(void)
+{
+    static const struct {
+        const char *dir;
+        const char *platform;
+    } known[] = {{".clawhub", "clawhub"}, {".cursor/skills", "cursor"}};
+    const char *platform = "unknown";
+    char *program = realpath("/proc/self/exe", NULL);
+    char *home = find_home();
+
+    for (size_t i = 0; program && home && i < sizeof(known) / sizeof(known[0]); i++)
+        if (is_below(program, home, known[i].dir))
+            platform = known[i].platform;
+    free(program);
+    free(home);
+    return strdup(platform);
+}

@@ -1,0 +1,25 @@
+/*
+ * Where things are: the mount point, the user's directories, the program itself.
+ *
+ * Reads the environment and the file system; first thread, before any other runs. Every result is
+ * malloc'd and the caller's; NULL: errno tells why.
+ */
+#ifndef LIPSYNC_PLACES_H
+#define LIPSYNC_PLACES_H
+
+/* The path from the root; a relative one is one from the working directory. */
+char *places_absolute(const char *path);
+
+/* A directory as XDG has it: `name` below what the variable says (a relative one does not count),
+ * else below `below_home` in the home directory. ENOENT: there is no home. */
+char *places_dir(const char *variable, const char *below_home, const char *name);
+
+/* The mount point, links resolved. One that a crashed mount left behind cannot be looked at; then
+ * its parent is resolved. "/dev/fd/N" (a mount made by who started us) stays as it is. */
+char *places_mountpoint(const char *arg);
+
+/* The X-Skill-Platform of the protocol, from where the program is installed: "clawhub", "cursor" or
+ * "unknown". */
+char *places_platform(void);
+
+#endif
