@@ -1,0 +1,143 @@
+"""Who watches a directory sees what happens in it."""
+import os
+import select
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import PATIENCE, SANITIZED, ended, run, wait_for
+
+
+class Watcher:
+    def __init__(self, *paths):
+        self.process = subprocess.Popen(["inotifywait", "-m", "--format", "%w %e %f", *map(str, paths)],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        line = b""
+        while b"Watches established" not in line:
+            line = self.process.stderr.readline()
+            assert line
+        self.seen = []
+
+    def wait(self, event, name, timeout=20):
+        """Until such an event comes; everything before it is kept in `seen`."""
+        deadline = time.monotonic() + timeout * PATIENCE
+        while True:
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"no {event} of {name}: {self.seen}"
+            line = os.read(self.process.stdout.fileno(), 65536).decode()
+            for entry in line.splitlines():
+                self.seen.append(entry)
+                words = entry.split(" ")
+                if len(words) >= 3 and event in words[-2] and words[-1] == name:
+                    return
+
+
+@pytest.fixture
+def edited(session, media):
+    for name in ("clip.mp4", "voice.wav"):
+        assert run(["cp", media / name, session.inputs]).returncode == 0
+    return session
+
+
+def test_output_comes_and_goes(edited):
+    watcher = Watcher(edited.path)
+    with ended(watcher.process):
+        edited.say("sync this voiceover to the speaker")
+        watcher.wait("MOVED_TO", "output.mp4")
+        assert edited.output.exists()
+        edited.reply()
+        edited.say("trim to 2 s")
+        watcher.wait("DELETE", "output.mp4")
+        watcher.wait("MOVED_TO", "output.mp4")
+        edited.reply()
+
+
+def test_status_changes(session):
+    session.wait_status("idle")
+    watcher = Watcher(session.path)
+    with ended(watcher.process):
+        session.say("make it softer")
+        deadline = time.monotonic() + 10 * PATIENCE
+        while not any("status.txt" in e for e in watcher.seen):
+            ready, _, _ = select.select([watcher.process.stdout], [], [], deadline - time.monotonic())
+            assert ready, watcher.seen
+            watcher.seen += os.read(watcher.process.stdout.fileno(), 65536).decode().splitlines()
+
+
+def test_sessions_come_and_go(mount):
+    watcher = Watcher(mount.point)
+    with ended(watcher.process):
+        mount.session("a")
+        watcher.wait("CREATE,ISDIR", "a")
+        os.rename(mount.point / "a", mount.point / "b")
+        watcher.wait("MOVED_TO,ISDIR", "b")
+        os.rmdir(mount.point / "b")
+        watcher.wait("DELETE,ISDIR", "b")
+
+
+def test_listings_are_fresh(mount, edited):
+    """Cached, and yet never old: every listing right after a change shows it."""
+    for number in range(20):
+        names = set(os.listdir(mount.point))
+        os.mkdir(mount.point / f"n{number}")
+        assert set(os.listdir(mount.point)) == names | {f"n{number}"}
+    assert "output.mp4" not in os.listdir(edited.path)
+    edited.say("sync this voiceover to the speaker")
+    edited.reply()
+    assert "output.mp4" in os.listdir(edited.path)
+    edited.say("trim to 2 s")
+    wait_for("it to go", lambda: "output.mp4" not in os.listdir(edited.path))
+    edited.reply()
+    assert "output.mp4" in os.listdir(edited.path)
+
+
+@pytest.mark.limit(180)
+def test_storm(mount, media):
+    """Listings, changes, watchers and an unmount in the middle: no deadlock."""
+    sessions = [mount.session(f"s{i}") for i in range(4)]
+    watcher = Watcher(mount.point, *(s.path for s in sessions))
+    stop = threading.Event()
+
+    def guarded(action):
+        def loop():
+            while not stop.is_set():
+                try:
+                    action()
+                except OSError:
+                    pass
+        return threading.Thread(target=loop)
+
+    def lists():
+        for root, _, names in os.walk(mount.point):
+            for name in names:
+                os.stat(os.path.join(root, name))
+
+    def makes():
+        os.mkdir(mount.point / "x")
+        os.rename(mount.point / "x", mount.point / "y")
+        os.rmdir(mount.point / "y")
+
+    def says():
+        for session in sessions:
+            session.say('add the title "Storm"')
+
+    def copies():
+        for session in sessions:
+            (session.inputs / "v.mp3").write_bytes((media / "voice.mp3").read_bytes())
+    threads = [guarded(action) for action in (lists, lists, makes, says, copies)]
+    with ended(watcher.process):
+        drain = threading.Thread(target=watcher.process.stdout.read)
+        drain.start()
+        for thread in threads:
+            thread.start()
+        stop.wait(10 if not SANITIZED else 20)
+        run(["fusermount3", "-u", "-z", mount.point])
+        stop.set()
+        for thread in threads:
+            thread.join(30 * PATIENCE)
+            assert not thread.is_alive()
+        watcher.process.terminate()
+        drain.join()
+    mount.finish()

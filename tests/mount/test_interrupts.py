@@ -1,0 +1,162 @@
+"""Everything that waits ends at a signal that ends processes, and at no other."""
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import PATIENCE, ended, in_kernel_wait, spawn, wait_for
+
+AT_ONCE_S = 0.5 * PATIENCE
+
+# What a process does, and the endpoint whose answer it then waits for. Each catches SIGUSR1.
+WAITS = {
+    "close of an upload": ("upload", 'f = open(d + "/inputs/x.mp3", "wb", 0); f.write(b"sound" * 1000); go(); f.close()'),
+    "open of instruct": ("credits", 'go(); os.open(d + "/instruct", os.O_WRONLY)'),
+    "close of instruct": ("message", 'f = os.open(d + "/instruct", os.O_WRONLY); os.write(f, b"softer"); go(); os.close(f)'),
+    "read of reply.txt": (None, 'f = os.open(d + "/reply.txt", os.O_RDONLY); go(); \nwhile os.read(f, 65536): pass'),
+    "open of state.json": ("state", 'go(); os.open(d + "/state.json", os.O_RDONLY)'),
+    "open of timeline.txt": ("state", 'go(); os.open(d + "/timeline.txt", os.O_RDONLY)'),
+    "open of credits": ("credits", 'go(); os.open(d + "/credits", os.O_RDONLY)'),
+}
+PRELUDE = """
+import os, signal, sys
+d = sys.argv[1]
+caught = 0
+def catch(*_):
+    global caught
+    caught += 1
+signal.signal(signal.SIGUSR1, catch)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+def go():
+    print("go", flush=True)
+try:
+"""
+CODA = """
+except OSError as e:
+    print("error", e.errno, flush=True)
+else:
+    print("done", caught, flush=True)
+"""
+
+
+@pytest.fixture(params=WAITS, ids=list(WAITS))
+def waiter(request, backend, session):
+    """A process that waits."""
+    endpoint, action = WAITS[request.param]
+    session.wait_status("idle")
+    wait_for("the first queries", backend.quiet)
+    if endpoint is None:
+        session.say("make it softer")
+    else:
+        backend.fault(endpoint, hold=True)
+    body = "".join(f"    {line}\n" for line in action.split("\n"))
+    process = spawn(["/usr/bin/python3", "-c", PRELUDE + body + CODA, session.path])
+    with ended(process):
+        assert process.stdout.readline() == b"go\n"
+        wait_for("it to wait", lambda: in_kernel_wait(process.pid))
+        process.what = request.param
+        yield process
+
+
+BUSY = pytest.mark.backend("--think", "30")
+
+
+@BUSY
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL])
+def test_it_ends(waiter, how):
+    begin = time.monotonic()
+    waiter.send_signal(how)
+    waiter.wait(10)
+    assert time.monotonic() - begin < AT_ONCE_S
+    assert waiter.returncode == -how
+
+
+@BUSY
+def test_others_change_nothing(backend, waiter):
+    """A hundred signals that it catches, ignores, or never sees."""
+    for _ in range(100):
+        for how in (signal.SIGUSR1, signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH):
+            waiter.send_signal(how)
+    assert in_kernel_wait(waiter.pid) and waiter.poll() is None
+    if "reply" in waiter.what:
+        waiter.kill()
+        return
+    backend.no_faults()
+    line = waiter.stdout.readline().split()
+    assert line[0] == b"done" or (line[0] == b"error" and waiter.what == "close of an upload"), line
+    if line[0] == b"done":
+        assert int(line[1]) >= 1
+
+
+@BUSY
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_it_ends_after_others(waiter, how):
+    """The kernel sends one interrupt a request: the one of the first signal. The second counts too."""
+    waiter.send_signal(signal.SIGUSR1)
+    wait_for("the handler's turn", lambda: in_kernel_wait(waiter.pid))
+    begin = time.monotonic()
+    waiter.send_signal(how)
+    waiter.wait(10)
+    assert time.monotonic() - begin < AT_ONCE_S + 0.5
+
+
+@BUSY
+def test_interrupted_close_of_a_handler(backend, session, media):
+    """SIGINT caught (as dd does): close() ends with EINTR, and nothing is uploaded."""
+    backend.fault("upload", hold=True)
+    process = spawn(["/usr/bin/python3", "-c", PRELUDE + """
+    signal.signal(signal.SIGINT, catch)
+    f = os.open(d + "/inputs/x.mp3", os.O_WRONLY | os.O_CREAT)
+    os.write(f, b"sound" * 1000); go()
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.close(f) < 0:
+        raise OSError(ctypes.get_errno(), "close")
+""" + CODA, session.path])
+    with ended(process):
+        assert process.stdout.readline() == b"go\n"
+        wait_for("the upload", lambda: backend.held() and in_kernel_wait(process.pid))
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline().split() == [b"error", b"4"]
+    wait_for("the file to go", lambda: os.listdir(session.inputs) == [])
+    wait_for("the upload to stop", lambda: backend.held() == 0)
+
+
+@BUSY
+def test_a_timer_while_waiting(session):
+    """A program with an interval timer reads to the end."""
+    session.say("make it softer")
+    process = subprocess.Popen(["/usr/bin/python3", "-c", """
+import os, signal, sys
+signal.signal(signal.SIGALRM, lambda *_: None)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+f = os.open(sys.argv[1], os.O_RDONLY)
+print("go", flush=True)
+while os.read(f, 65536):
+    pass
+""", session / "reply.txt"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    with ended(process):
+        assert process.stdout.readline() == b"go\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        process.terminate()
+        assert process.wait(5) == -signal.SIGTERM
+
+
+@BUSY
+def test_an_interrupted_reader_leaves_the_others(session):
+    session.say("make it softer")
+    readers = [spawn(["cat", session / "reply.txt"]) for _ in range(5)]
+    try:
+        for reader in readers:
+            wait_for("it to wait", lambda: in_kernel_wait(reader.pid))
+        readers[0].send_signal(signal.SIGINT)
+        assert readers[0].wait(5) == -signal.SIGINT
+        assert all(in_kernel_wait(r.pid) for r in readers[1:])
+        assert session.status()[""] == "working"
+    finally:
+        for reader in readers:
+            with ended(reader):
+                pass

@@ -1,0 +1,171 @@
+"""Readers of reply.txt: the text as it comes, to the end of the work, for everyone."""
+import os
+import select
+import time
+
+import pytest
+
+from harness import PATIENCE, ended, in_kernel_wait, run, sh, spawn, wait_for
+
+THINK = pytest.mark.backend("--think", "2")
+
+
+@THINK
+def test_cat_waits_for_the_end(session):
+    session.say("make it softer")
+    begin = time.monotonic()
+    text = session.reply()
+    assert time.monotonic() - begin > 1
+    assert text.strip()
+    assert session.status()[""] in ("idle", "ready")
+    assert session.reply() == text
+    assert os.stat(session / "reply.txt").st_size == len(text.encode())
+
+
+def test_before_the_first_message(session):
+    session.wait_status("idle")
+    assert session.reply() == ""
+    assert os.stat(session / "reply.txt").st_size == 0
+
+
+@THINK
+def test_everyone_reads_the_same(session):
+    session.say("make it softer")
+    early = spawn(f"cat {session}/reply.txt")
+    with ended(early):
+        wait_for("the reader to wait", lambda: in_kernel_wait(early.pid) or early.poll() is not None)
+        text = session.reply()
+        assert early.communicate(timeout=20)[0].decode() == text
+    assert session.reply() == text
+
+
+@pytest.mark.limit(120)
+@THINK
+def test_a_hundred_readers(session):
+    session.say("make it softer")
+    readers = [spawn(f"exec cat {session}/reply.txt") for _ in range(100)]
+    texts = set()
+    for reader in readers:
+        with ended(reader):
+            texts.add(reader.communicate(timeout=30 * PATIENCE)[0])
+    assert len(texts) == 1 and texts.pop().strip()
+
+
+@THINK
+def test_nonblock(session):
+    session.say("make it softer")
+    fd = os.open(session / "reply.txt", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(BlockingIOError):
+            while os.read(fd, 4096):
+                pass
+        session.reply()
+        text = b""
+        while chunk := os.read(fd, 4096):
+            text += chunk
+        assert text
+        assert os.read(fd, 4096) == b""
+    finally:
+        os.close(fd)
+
+
+@THINK
+@pytest.mark.parametrize("poller", [select.poll, select.epoll])
+def test_poll(session, poller):
+    session.say("make it softer")
+    fd = os.open(session / "reply.txt", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        poll = poller()
+        poll.register(fd, select.POLLIN)
+        assert poll.poll(0) == []
+        begin = time.monotonic()
+        scale = 1000 if poller is select.poll else 1
+        events = poll.poll(20 * PATIENCE * scale)
+        assert [(fd, events[0][1] & select.POLLIN)] == [(fd, select.POLLIN)]
+        assert time.monotonic() - begin > 0.5
+        assert os.read(fd, 4096)
+        wait_for("the end", lambda: session.status()[""] in ("idle", "ready"))
+        assert poll.poll(1 * scale)
+    finally:
+        os.close(fd)
+
+
+@THINK
+def test_a_new_message_begins_a_new_reply(session):
+    session.say("make it softer")
+    first = session.reply()
+    with open(session / "reply.txt", "rb", buffering=0) as old:
+        head = old.read(5)
+        session.say("make it louder, please")
+        assert (head + old.read()).decode() == first
+        assert old.read() == b""
+    second = session.reply()
+    assert second.strip()
+
+
+@pytest.mark.backend("--silent", "100")
+def test_silent_edit_is_told_from_the_state(session, media):
+    for name in ("clip.mp4", "voice.wav"):
+        run(["cp", media / name, session.inputs])
+    session.say('add the title "Hello"')
+    text = session.reply()
+    assert "Hello" in text or "Text" in text
+    assert "output.mp4 is ready" in text
+
+
+def test_unknown_wish_is_answered(backend, session):
+    session.say("compose a symphony")
+    assert session.reply().strip()
+    assert backend.requests("render") == []
+
+
+@pytest.mark.parametrize("events", [pytest.param(shape, marks=pytest.mark.backend("--events", shape, "--gui", "on"))
+                                    for shape in ("adk", "typed")])
+def test_only_words_for_people(session, media, events):
+    for name in ("clip.mp4", "voice.wav"):
+        run(["cp", media / name, session.inputs])
+    session.say("sync this voiceover to the speaker")
+    text = session.reply()
+    assert text.count("output.mp4 is ready") == 1
+    for hidden in ("functionCall", "tool_call", "{", "}", "nmv_usr", "button", "panel", "Click", "click", "drag"):
+        assert hidden not in text, text
+
+
+def test_seek(session):
+    session.say("make it softer")
+    text = session.reply().encode()
+    with open(session / "reply.txt", "rb") as file:
+        file.seek(-4, os.SEEK_END)
+        assert file.read() == text[-4:]
+    assert run(["tail", "-c", "4", session / "reply.txt"]).stdout.encode() == text[-4:]
+    assert run(["head", "-c", "4", session / "reply.txt"]).stdout.encode() == text[:4]
+
+
+@THINK
+@pytest.mark.parametrize("command", ["cat", "head -n 1", "tail -n 1", "grep -c .", "wc -c", "tee /dev/null <", "dd status=none if="])
+def test_readers(session, command):
+    session.say("make it softer")
+    glue = "" if command.endswith("=") else " "
+    done = sh(f"{command}{glue}{session}/reply.txt")
+    assert done.returncode == 0 and done.stdout.strip() not in ("", "0"), done.stderr
+
+
+@THINK
+def test_the_notice_of_a_quiet_backend(backend, mount):
+    mount.unmount()
+    mount.options["quiet"] = 0.5
+    mount.start()
+    session = mount.session()
+    session.say("make it softer")
+    assert "Hang on, still processing..." in session.reply()
+
+
+@THINK
+def test_text_is_live(session):
+    """What cat shows is there as soon as it is in the file for a reader that does not wait."""
+    session.say("make it softer")
+    with ended(spawn(f"exec cat {session}/reply.txt")) as cat:
+        first = os.read(cat.stdout.fileno(), 65536)
+        assert first
+        assert (session / "reply.txt").open("rb", buffering=0).read(len(first)) == first
+        cat.communicate(timeout=20)
