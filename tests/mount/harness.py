@@ -79,17 +79,23 @@ def ended(process):
                 pipe.close()
 
 
+# Calls that wait on the mount: read, open, close, dup2, openat, dup3; by machine.
+WAITING_CALLS = {"x86_64": {0, 2, 3, 33, 257, 292}, "aarch64": {63, 56, 57, 24}}[os.uname().machine]
+READ = {"x86_64": 0, "aarch64": 63}[os.uname().machine]
+
+
 def in_kernel_wait(pid):
-    """Is some thread of the process, or of its children, waiting in a system call on the mount?"""
+    """Does some thread of the process, or of its children, wait in such a call on a file?"""
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():
-            if "fuse" in (task / "wchan").read_text() or "request_wait" in (task / "wchan").read_text():
-                return True
-            for child in (task / "children").read_text().split():
-                if in_kernel_wait(int(child)):
+            words = (task / "syscall").read_text().split()
+            if words[0].isdigit() and int(words[0]) in WAITING_CALLS:
+                if int(words[0]) != READ or os.readlink(task / "fd" / str(int(words[1], 16))).startswith("/"):
                     return True
-    except (FileNotFoundError, ProcessLookupError):
-        pass
+            if any(in_kernel_wait(int(child)) for child in (task / "children").read_text().split()):
+                return True
+    except OSError:
+        pass  # it has just ended
     return False
 
 
@@ -386,7 +392,7 @@ class Watchdog:
             for task in Path(f"/proc/{program.pid}/task").iterdir():
                 with contextlib.suppress(OSError):
                     print(program.process.args[3], task.name, (task / "comm").read_text().strip(),
-                          (task / "wchan").read_text(), file=sys.__stderr__)
+                          (task / "syscall").read_text().strip(), file=sys.__stderr__)
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(program.pid, signal.SIGKILL)
 
