@@ -6,15 +6,11 @@
 #include <string.h>
 #include <strings.h>
 
-static const struct {
-    const char *extension;
-    const char *mime;
-} media[] = {
-    {"mp4", "video/mp4"},   {"mov", "video/quicktime"},  {"avi", "video/x-msvideo"},
-    {"webm", "video/webm"}, {"mkv", "video/x-matroska"}, {"jpg", "image/jpeg"},
-    {"jpeg", "image/jpeg"}, {"png", "image/png"},        {"gif", "image/gif"},
-    {"webp", "image/webp"}, {"mp3", "audio/mpeg"},       {"wav", "audio/wav"},
-    {"m4a", "audio/mp4"},   {"aac", "audio/aac"},
+#include "utf8.h"
+
+static const char *const media[] = {
+    "mp4", "mov", "avi",  "webm", "mkv", "jpg", "jpeg",
+    "png", "gif", "webp", "mp3",  "wav", "m4a", "aac",
 };
 
 static const char supported[] = "mp4 mov avi webm mkv, jpg png gif webp, mp3 wav m4a aac";
@@ -26,48 +22,19 @@ static const char *const temporary_suffixes[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The number of bytes of the UTF-8 character at `s`, 0 if it is none (overlong, surrogate, cut). */
-static size_t utf8_length(const unsigned char *s)
-{
-    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t len;
-    uint32_t c;
-
-    if (s[0] < 0x80)
-        return 1;
-    if (s[0] >= 0xc2 && s[0] <= 0xdf)
-        len = 2;
-    else if ((s[0] & 0xf0) == 0xe0)
-        len = 3;
-    else if (s[0] >= 0xf0 && s[0] <= 0xf4)
-        len = 4;
-    else
-        return 0;
-    c = s[0] & (0x7f >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (s[i] & 0x3f);
-    }
-    if (c < lowest[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    return len;
-}
-
 bool names_well_formed(const char *name)
 {
-    const unsigned char *s = (const unsigned char *)name;
     size_t len = strnlen(name, NAMES_MAX + 1);
 
     if (len == 0 || len > NAMES_MAX || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return false;
-    while (*s) {
-        size_t n = utf8_length(s);
+    for (size_t i = 0; i < len;) {
+        uint32_t c;
 
-        /* C1 controls (U+0080 to U+009F) move cursors too. */
-        if (n == 0 || *s < 0x20 || *s == 0x7f || *s == '/' || (*s == 0xc2 && s[1] < 0xa0))
+        i += utf8_decode(name + i, len - i, &c);
+        /* U+0080 to U+009F are control characters, too. */
+        if (c == UTF8_BAD || c < 0x20 || (c >= 0x7f && c < 0xa0) || c == '/')
             return false;
-        s += n;
     }
     return true;
 }
@@ -102,35 +69,20 @@ bool names_is_temporary(const char *name)
     return name[0] == '.' || without_suffix(name, len) < len;
 }
 
-/* Index into `media` of an extension without its dot, -1 if it is none. */
-static int find_media(const char *extension, size_t len)
+/* An extension without its dot. */
+static bool is_media(const char *extension, size_t len)
 {
     for (size_t i = 0; i < COUNT(media); i++)
-        if (strlen(media[i].extension) == len &&
-            strncasecmp(media[i].extension, extension, len) == 0)
-            return (int)i;
-    return -1;
-}
-
-static int media_of(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-
-    if (!dot || dot == name)
-        return -1;
-    return find_media(dot + 1, strlen(dot + 1));
+        if (strlen(media[i]) == len && strncasecmp(media[i], extension, len) == 0)
+            return true;
+    return false;
 }
 
 bool names_is_media(const char *name)
 {
-    return media_of(name) >= 0;
-}
+    const char *dot = strrchr(name, '.');
 
-const char *names_mime(const char *name)
-{
-    int i = media_of(name);
-
-    return i < 0 ? "application/octet-stream" : media[i].mime;
+    return dot && dot != name && is_media(dot + 1, strlen(dot + 1));
 }
 
 const char *names_supported(void)
@@ -184,7 +136,7 @@ static enum names_verdict judge_temporary(const char *name)
         if (!dot)
             break;
         len = end - (size_t)(dot + 1 - name);
-        if (find_media(dot + 1, len) >= 0)
+        if (is_media(dot + 1, len))
             return NAMES_TEMPORARY;
         if (is_extension(dot + 1, len, hidden) && !(hidden && is_vim_probe(dot + 1, len)))
             return NAMES_UNSUPPORTED;

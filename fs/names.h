@@ -25,9 +25,6 @@ bool names_is_temporary(const char *name);
 /* Has one of the protocol's extensions, in any case, with something before it. */
 bool names_is_media(const char *name);
 
-/* By extension; "application/octet-stream" for what is no media name. Static. */
-const char *names_mime(const char *name);
-
 /* The supported formats as people read them: "mp4 mov avi …". Static. */
 const char *names_supported(void);
 
