@@ -35,8 +35,8 @@ uint64_t draft_fingerprint(const char *state, size_t len);
  * gives "Timeline (0 tracks)" and a newline. Names are shown without control characters. */
 int draft_listing(const char *state, size_t len, char **out);
 
-/* What changed from one state to the other, in words, one line each ("Added audio track: …"), malloc'd; ""
- * if nothing that users see changed. *changed tells whether the drafts differ at all. Either state may be
+/* What changed from one state to the other, in words, one line each ("Added audio track: …"), malloc'd; "The
+ * draft changed." if it is nothing that has words of its own, "" if they do not differ. *changed tells whether the drafts differ at all. Either state may be
  * NULL (unknown, or none yet). 0, -ENOMEM, -EPROTO. */
 int draft_changes(const char *before, size_t before_len, const char *after, size_t after_len,
                   bool *changed, char **out);

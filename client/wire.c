@@ -1,0 +1,562 @@
+#include "wire.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "buffer.h"
+#include "date.h"
+#include "draft.h"
+#include "envelope.h"
+#include "jsontext.h"
+
+#define BODY_MAX ((size_t)STATE_MAX + (1u << 20))
+
+/* ---- requests ---- */
+
+/* Strings between fixed pieces of JSON; the first text that is no UTF-8 tells. */
+struct body {
+    struct buffer buffer;
+    int error;
+};
+
+static void body_init(struct body *b)
+{
+    buffer_init(&b->buffer, BODY_MAX);
+    b->error = 0;
+}
+
+static void add(struct body *b, const char *json)
+{
+    buffer_add_string(&b->buffer, json);
+}
+
+static void add_string(struct body *b, const char *text)
+{
+    int err = jsontext_quote(&b->buffer, text, strlen(text));
+    if (!b->error)
+        b->error = err;
+}
+
+static int body_take(struct body *b, char **out, size_t *len)
+{
+    if (!b->error)
+        return buffer_take(&b->buffer, out, len);
+    buffer_release(&b->buffer);
+    return b->error;
+}
+
+int wire_session_body(const char *task_name, const char *lang, char **out, size_t *len)
+{
+    struct body b;
+    body_init(&b);
+    add(&b, "{\"task_name\":");
+    add_string(&b, task_name);
+    add(&b, ",\"language\":");
+    add_string(&b, lang);
+    add(&b, "}");
+    return body_take(&b, out, len);
+}
+
+int wire_claim_body(const char *task_id, const char *session_id, char **out, size_t *len)
+{
+    struct body b;
+    body_init(&b);
+    add(&b, "{\"task_id\":");
+    add_string(&b, task_id);
+    add(&b, ",\"session_id\":");
+    add_string(&b, session_id);
+    add(&b, "}");
+    return body_take(&b, out, len);
+}
+
+int wire_urls_body(const char *const *urls, size_t count, char **out, size_t *len)
+{
+    struct body b;
+    body_init(&b);
+    add(&b, "{\"urls\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            add(&b, ",");
+        add_string(&b, urls[i]);
+    }
+    add(&b, "],\"source_type\":\"url\"}");
+    return body_take(&b, out, len);
+}
+
+int wire_message_body(const char *session_id, const char *message, char **out, size_t *len)
+{
+    struct body b;
+    body_init(&b);
+    add(&b, "{\"app_name\":\"nemo_agent\",\"user_id\":\"me\",\"session_id\":");
+    add_string(&b, session_id);
+    add(&b, ",\"new_message\":{\"parts\":[{\"text\":");
+    add_string(&b, message);
+    add(&b, "}]}}");
+    return body_take(&b, out, len);
+}
+
+int wire_render_body(const char *render_id, const char *session_id, const char *draft,
+                     size_t draft_len, char **out, size_t *len)
+{
+    struct jsontext value;
+    if (jsontext_parse(draft, draft_len, &value) || jsontext_type(value) != JSONTEXT_OBJECT)
+        return -EINVAL;
+    struct body b;
+    body_init(&b);
+    add(&b, "{\"id\":");
+    add_string(&b, render_id);
+    add(&b, ",\"sessionId\":");
+    add_string(&b, session_id);
+    add(&b, ",\"draft\":");
+    buffer_add(&b.buffer, draft, draft_len);
+    add(&b, ",\"output\":{\"format\":\"mp4\",\"quality\":\"high\"}}");
+    return body_take(&b, out, len);
+}
+
+/* ---- answers, all of them ---- */
+
+/* The fault of an answer that is no JSON: its status, and its words if they are words. */
+static struct fault fault_of_text(const struct wire_answer *a)
+{
+    enum fault_kind kind = fault_of_http(a->http);
+    if (kind == FAULT_NONE)
+        kind = FAULT_PROTOCOL;
+    char words[ENVELOPE_WORDS_MAX];
+    fault_clean_text(a->body, a->len, words, sizeof(words));
+    const char *first = words + strspn(words, " ");
+    bool markup = *first && strchr("<{[", *first);
+    return fault_make(kind, markup || kind == FAULT_PROTOCOL ? NULL : first);
+}
+
+/* The payload of an answer that tells of no failure. */
+static bool read_payload(const struct wire_answer *a, struct jsontext *root,
+                         struct jsontext *payload, struct fault *fault)
+{
+    bool readable = a->len && !jsontext_parse(a->body, a->len, root);
+    *fault = readable ? envelope_fault(*root, a->http) : fault_of_text(a);
+    if (fault->kind == FAULT_NOT_FOUND && envelope_says_no_session(a->body, a->len))
+        fault->kind = FAULT_SESSION;
+    fault->http = a->http;
+    fault->sent = true;
+    if (readable)
+        *payload = envelope_payload(*root);
+    return fault->kind == FAULT_NONE;
+}
+
+/* The same where 400 means no more than a request that the backend does not like. */
+static bool read_answer(const struct wire_answer *a, struct jsontext *root,
+                        struct jsontext *payload, struct fault *fault)
+{
+    bool fine = read_payload(a, root, payload, fault);
+    if (fault->kind == FAULT_CLIENT_ID)
+        fault->kind = FAULT_SERVER;
+    return fine;
+}
+
+/* An answer that tells of success and yet does not hold what it has to. */
+static bool makes_no_sense(struct fault *fault)
+{
+    int http = fault->http;
+    *fault = fault_make(FAULT_PROTOCOL, NULL);
+    fault->http = http;
+    fault->sent = true;
+    return false;
+}
+
+bool wire_read_done(const struct wire_answer *a, struct fault *fault)
+{
+    struct jsontext root, payload;
+    if (!a->len && fault_of_http(a->http) == FAULT_NONE) {
+        *fault = fault_make(FAULT_NONE, NULL);
+        fault->http = a->http;
+        return true;
+    }
+    return read_answer(a, &root, &payload, fault);
+}
+
+/* ---- members ---- */
+
+static bool is_plain(const char *text)
+{
+    for (; *text; text++)
+        if (*text <= ' ' || *text > '~')
+            return false;
+    return true;
+}
+
+/* An id or a token: a string of printable ASCII, or the digits of a number as they stand. False and
+ * "" if there is none that fits. */
+static bool copy_id(struct jsontext object, const char *name, char *out, size_t size)
+{
+    struct jsontext value;
+    out[0] = '\0';
+    if (jsontext_find(object, &value, name, NULL) || value.len >= size)
+        return false;
+    if (jsontext_type(value) == JSONTEXT_NUMBER) {
+        memcpy(out, value.text, value.len);
+        out[value.len] = '\0';
+    } else {
+        jsontext_copy(value, out, size);
+    }
+    if (!is_plain(out))
+        out[0] = '\0';
+    return *out;
+}
+
+static int64_t integer(struct jsontext object, const char *name, int64_t otherwise)
+{
+    struct jsontext value;
+    int64_t number;
+    if (jsontext_find(object, &value, name, NULL) || jsontext_int64(value, &number))
+        return otherwise;
+    return number;
+}
+
+static int clamp(int64_t number, int low, int high)
+{
+    return number < low ? low : number > high ? high : (int)number;
+}
+
+/* ---- token, session, link ---- */
+
+#define MILLISECONDS_FROM INT64_C(100000000000) /* as seconds, the year 5138 */
+
+static int64_t expiry(struct jsontext payload)
+{
+    char text[64];
+    struct jsontext value;
+    int64_t at;
+    if (jsontext_find(payload, &value, "expires_at", NULL))
+        return 0;
+    if (!jsontext_int64(value, &at))
+        return at < 0 ? 0 : at >= MILLISECONDS_FROM ? at / 1000 : at;
+    jsontext_copy(value, text, sizeof(text));
+    return date_from_iso8601(text, &at) ? 0 : at;
+}
+
+bool wire_read_token(const struct wire_answer *a, struct wire_token *out, struct fault *fault)
+{
+    struct jsontext root, payload;
+    struct wire_token token;
+    if (!read_payload(a, &root, &payload, fault))
+        return false;
+    if (!copy_id(payload, "token", token.token, sizeof(token.token)))
+        return makes_no_sense(fault);
+    copy_id(payload, "user_id", token.user_id, sizeof(token.user_id));
+    token.expires_at_s = expiry(payload);
+    token.credits = integer(payload, "credits", -1);
+    if (token.credits < 0)
+        token.credits = -1;
+    *out = token;
+    return true;
+}
+
+bool wire_read_session(const struct wire_answer *a, struct wire_session *out, struct fault *fault)
+{
+    struct jsontext root, payload;
+    struct wire_session session;
+    if (!read_answer(a, &root, &payload, fault))
+        return false;
+    if (!copy_id(payload, "session_id", session.session_id, sizeof(session.session_id)))
+        return makes_no_sense(fault);
+    copy_id(payload, "task_id", session.task_id, sizeof(session.task_id));
+    copy_id(payload, "user_id", session.user_id, sizeof(session.user_id));
+    *out = session;
+    return true;
+}
+
+bool wire_read_claim(const struct wire_answer *a, struct wire_claim *out, struct fault *fault)
+{
+    static const char fit_for_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                      "0123456789-_.~";
+    struct jsontext root, payload;
+    struct wire_claim claim;
+    if (!read_answer(a, &root, &payload, fault))
+        return false;
+    if (!copy_id(payload, "claim_token", claim.claim_token, sizeof(claim.claim_token)) ||
+        claim.claim_token[strspn(claim.claim_token, fit_for_url)])
+        return makes_no_sense(fault);
+    claim.expires_in_s = clamp(integer(payload, "expires_in", 0), 0, INT_MAX);
+    *out = claim;
+    return true;
+}
+
+/* ---- upload ---- */
+
+/* Where the next string goes. Decoding makes a bad byte three, and shrinks all else: three times
+ * the bytes of the list are room for all of them. */
+struct arena {
+    char *at;
+    size_t left;
+};
+
+static const char *keep_string(struct arena *arena, struct jsontext object, const char *name)
+{
+    struct jsontext value;
+    if (jsontext_find(object, &value, name, NULL))
+        return NULL;
+    size_t n = jsontext_copy(value, arena->at, arena->left);
+    if (!n)
+        return NULL;
+    const char *kept = arena->at;
+    arena->at += n + 1;
+    arena->left -= n + 1;
+    return kept;
+}
+
+static double real(struct jsontext object, const char *name)
+{
+    struct jsontext value;
+    double number;
+    if (jsontext_find(object, &value, name, NULL) || jsontext_double(value, &number) || number < 0)
+        return -1;
+    return number;
+}
+
+static void read_file(struct jsontext object, struct arena *arena, struct client_file *file)
+{
+    file->filename = keep_string(arena, object, "filename");
+    file->file_type = keep_string(arena, object, "file_type");
+    file->url = keep_string(arena, object, "cdn_url");
+    if (!file->url)
+        file->url = keep_string(arena, object, "url");
+    file->hash = keep_string(arena, object, "hash");
+    file->duration_s = real(object, "duration");
+    file->width = clamp(integer(object, "width", -1), -1, INT_MAX);
+    file->height = clamp(integer(object, "height", -1), -1, INT_MAX);
+    file->fps = real(object, "fps");
+}
+
+static size_t count_files(struct jsontext list)
+{
+    struct jsontext_walk walk;
+    struct jsontext file;
+    size_t count = 0;
+    jsontext_walk_init(&walk, list);
+    while (count < WIRE_FILES_MAX && jsontext_walk_next(&walk, NULL, &file))
+        count += jsontext_type(file) == JSONTEXT_OBJECT;
+    return count;
+}
+
+static bool find_list(struct jsontext payload, const char *name, struct jsontext *list)
+{
+    return !jsontext_find(payload, list, name, NULL) && jsontext_type(*list) == JSONTEXT_ARRAY &&
+           count_files(*list);
+}
+
+bool wire_read_files(const struct wire_answer *a, struct wire_files *out, struct fault *fault)
+{
+    struct jsontext root, payload, list, file;
+    if (!read_answer(a, &root, &payload, fault))
+        return false;
+    if (!find_list(payload, "files", &list) && !find_list(payload, "uploaded_files", &list))
+        return makes_no_sense(fault);
+
+    struct wire_files files = {.count = 0};
+    struct arena arena = {.left = 3 * list.len};
+    files.files = calloc(count_files(list), sizeof(*files.files));
+    files.strings = arena.at = malloc(arena.left);
+    if (!files.files || !files.strings) {
+        wire_files_release(&files);
+        *fault = fault_local(ENOMEM);
+        return false;
+    }
+    struct jsontext_walk walk;
+    jsontext_walk_init(&walk, list);
+    while (files.count < WIRE_FILES_MAX && jsontext_walk_next(&walk, NULL, &file))
+        if (jsontext_type(file) == JSONTEXT_OBJECT)
+            read_file(file, &arena, &files.files[files.count++]);
+    *out = files;
+    return true;
+}
+
+void wire_files_release(struct wire_files *files)
+{
+    free(files->files);
+    free(files->strings);
+    memset(files, 0, sizeof(*files));
+}
+
+/* ---- state, balance ---- */
+
+/* Without a member `state`: is this a state itself? */
+static bool is_bare_state(struct jsontext payload)
+{
+    static const char *const names[] = {"draft", "video_infos", "generated_media", "canvas_config"};
+    struct jsontext value;
+    if (jsontext_type(payload) != JSONTEXT_OBJECT)
+        return false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (!jsontext_find(payload, &value, names[i], NULL))
+            return true;
+    struct jsontext_walk walk;
+    jsontext_walk_init(&walk, payload);
+    return !jsontext_walk_next(&walk, NULL, &value);
+}
+
+bool wire_read_state(const struct wire_answer *a, const char **state, size_t *len,
+                     struct fault *fault)
+{
+    struct jsontext root, payload, value;
+    if (!read_answer(a, &root, &payload, fault))
+        return false;
+    if (jsontext_find(payload, &value, "state", NULL)) {
+        bool nothing =
+            !jsontext_find(root, &value, "data", NULL) && jsontext_type(value) == JSONTEXT_NULL;
+        if (!nothing && !is_bare_state(payload))
+            return makes_no_sense(fault);
+        if (!nothing)
+            value = payload;
+    }
+    enum jsontext_type type = jsontext_type(value);
+    if (type != JSONTEXT_OBJECT && type != JSONTEXT_NULL)
+        return makes_no_sense(fault);
+    *state = value.text;
+    *len = value.len;
+    return true;
+}
+
+static int64_t credits(struct jsontext payload, const char *name)
+{
+    int64_t number = integer(payload, name, 0);
+    return number < 0 ? 0 : number;
+}
+
+bool wire_read_balance(const struct wire_answer *a, struct client_balance *out, struct fault *fault)
+{
+    struct jsontext root, payload;
+    if (!read_answer(a, &root, &payload, fault))
+        return false;
+    if (jsontext_type(payload) != JSONTEXT_OBJECT)
+        return makes_no_sense(fault);
+    out->available = credits(payload, "available");
+    out->frozen = credits(payload, "frozen");
+    out->total = credits(payload, "total");
+    return true;
+}
+
+/* ---- render ---- */
+
+static const struct {
+    const char *word;
+    enum wire_render_status status;
+} STATUSES[] = {
+    {"pending", WIRE_RENDER_PENDING},     {"queued", WIRE_RENDER_PENDING},
+    {"completed", WIRE_RENDER_COMPLETED}, {"complete", WIRE_RENDER_COMPLETED},
+    {"succeeded", WIRE_RENDER_COMPLETED}, {"done", WIRE_RENDER_COMPLETED},
+    {"failed", WIRE_RENDER_FAILED},       {"error", WIRE_RENDER_FAILED},
+};
+
+static bool find_status(struct jsontext object, enum wire_render_status *status)
+{
+    struct jsontext value;
+    char word[32];
+    if (jsontext_find(object, &value, "status", NULL) || !jsontext_copy(value, word, sizeof(word)))
+        return false;
+    *status = WIRE_RENDER_PROCESSING;
+    for (size_t i = 0; i < sizeof(STATUSES) / sizeof(*STATUSES); i++)
+        if (!strcasecmp(word, STATUSES[i].word))
+            *status = STATUSES[i].status;
+    return true;
+}
+
+static bool copy_url(struct jsontext value, char out[WIRE_URL_MAX])
+{
+    out[0] = '\0';
+    if (value.len >= WIRE_URL_MAX)
+        return false;
+    jsontext_copy(value, out, WIRE_URL_MAX);
+    bool absolute = !strncasecmp(out, "https://", 8) || !strncasecmp(out, "http://", 7);
+    if (!absolute || !is_plain(out))
+        out[0] = '\0';
+    return *out;
+}
+
+static bool find_url(struct jsontext object, char out[WIRE_URL_MAX])
+{
+    struct jsontext value;
+    return (!jsontext_find(object, &value, "output", "url", NULL) && copy_url(value, out)) ||
+           (!jsontext_find(object, &value, "outputUrl", NULL) && copy_url(value, out));
+}
+
+static int percent(struct jsontext root, struct jsontext payload)
+{
+    struct jsontext value;
+    double number;
+    if ((jsontext_find(payload, &value, "progress", NULL) &&
+         jsontext_find(root, &value, "progress", NULL)) ||
+        jsontext_double(value, &number))
+        return -1;
+    return number <= 0 ? 0 : number >= 100 ? 100 : (int)number;
+}
+
+/* Why a render failed. The message of an envelope around it says no more than that the poll went
+ * well. */
+static void find_reason(struct jsontext root, struct jsontext payload, char out[FAULT_DETAIL_MAX])
+{
+    char words[ENVELOPE_WORDS_MAX];
+    struct jsontext error;
+    if (!envelope_words(payload, words) && !jsontext_find(root, &error, "error", NULL) &&
+        jsontext_type(error) == JSONTEXT_STRING)
+        jsontext_copy(error, words, sizeof(words));
+    struct fault fault = fault_make(FAULT_RENDER, words);
+    memcpy(out, fault.detail, FAULT_DETAIL_MAX);
+}
+
+bool wire_read_render(const struct wire_answer *a, struct wire_render *out, struct fault *fault)
+{
+    struct jsontext root, payload;
+    struct wire_render render = {.percent = -1};
+    bool fine = read_answer(a, &root, &payload, fault);
+    bool answered = fine || (fault->kind == FAULT_SERVER && fault_of_http(a->http) == FAULT_NONE);
+    if (!answered)
+        return false;
+
+    bool told = find_status(payload, &render.status) || find_status(root, &render.status);
+    /* A failed render may come in an envelope that says so too. */
+    if (!fine && !(told && render.status == WIRE_RENDER_FAILED))
+        return false;
+    bool has_url = find_url(payload, render.url) || find_url(root, render.url);
+    if (!told && !has_url)
+        return makes_no_sense(fault);
+    if (!told)
+        render.status = WIRE_RENDER_COMPLETED;
+    if (render.status != WIRE_RENDER_COMPLETED)
+        render.url[0] = '\0';
+    render.percent = percent(root, payload);
+    if (render.status == WIRE_RENDER_FAILED)
+        find_reason(root, payload, render.detail);
+    *fault = fault_make(FAULT_NONE, NULL);
+    fault->http = a->http;
+    *out = render;
+    return true;
+}
+
+bool wire_render_exists(const struct fault *fault)
+{
+    return fault->http == 409 || fault->code == 409 || strcasestr(fault->detail, "already exist") ||
+           strcasestr(fault->detail, "duplicate");
+}
+
+/* ---- Retry-After ---- */
+
+int wire_retry_after_s(const char *value, int64_t now_s)
+{
+    int64_t wait = 0, then;
+    if (!value)
+        return -1;
+    value += strspn(value, " \t");
+    size_t digits = strspn(value, "0123456789");
+    if (digits && !value[digits + strspn(value + digits, " \t")]) {
+        for (size_t i = 0; i < digits && wait <= WIRE_RETRY_AFTER_MAX_S; i++)
+            wait = wait * 10 + (value[i] - '0');
+    } else if (!date_from_http(value, &then)) {
+        wait = then - now_s;
+    } else {
+        return -1;
+    }
+    return clamp(wait, 0, WIRE_RETRY_AFTER_MAX_S);
+}
