@@ -1,0 +1,48 @@
+/*
+ * Files of the cache: the bytes of an input or of a render, counted against the cache's size.
+ *
+ * A blob is shared by reference (its handles, its upload, its input); while anyone uses its bytes it has one open
+ * descriptor. Losing the last reference removes the file: who wants it kept over an unmount keeps its reference.
+ * Functions marked "no lock" do I/O; the rest need fs->lock.
+ */
+#ifndef LIPSYNCFS_BLOB_H
+#define LIPSYNCFS_BLOB_H
+
+#include "fs.h"
+
+#define BLOB_NAME_MAX 37 /* a UUID and its NUL */
+
+struct blob {
+    struct later later;
+    struct fs *fs;
+    int refs;
+    int users; /* of fd */
+    int fd;    /* -1: not open */
+    char name[BLOB_NAME_MAX];
+    uint64_t size; /* bytes, as counted in fs->cache_used */
+    bool present;  /* false: dropped from the cache, to be fetched again */
+};
+
+/* No lock. A new empty file, in use once by the caller, who has its one reference. 0 or -errno. */
+int blob_create(struct fs *fs, struct blob **out);
+
+/* One that is on disk from an earlier life; counted. NULL: no memory. */
+struct blob *blob_adopt(struct fs *fs, const char *name, uint64_t size, bool present);
+
+struct blob *blob_ref(struct blob *b);
+void blob_unref(struct blob *b); /* NULL is fine */
+
+/* No lock; the caller has a reference. Opens the file if it is not open. -ENODATA: dropped from the cache. */
+int blob_use(struct blob *b);
+void blob_unuse(struct blob *b);
+
+/* Accounts for a new size. -ENOSPC: no room in the cache, even after dropping what can come again. */
+int blob_resize(struct blob *b, uint64_t size);
+
+/* Drops the file; it will have to be fetched again. */
+void blob_drop(struct blob *b);
+
+/* No lock. Removes the files of the cache that no blob has (left by a crash). */
+void blob_sweep(struct fs *fs, bool (*known)(struct fs *fs, const char *name));
+
+#endif

@@ -1,0 +1,55 @@
+#include "handle.h"
+
+#include <stdlib.h>
+
+#include "listing.h"
+#include "prompt.h"
+#include "render.h"
+
+struct handle *handle_new(struct fs *fs, const struct node *node)
+{
+    struct handle *h = calloc(1, sizeof(*h));
+
+    if (!h)
+        return NULL;
+    h->magic = HANDLE_MAGIC;
+    h->fs = fs;
+    h->kind = node->kind;
+    h->fd = -1;
+    if (node->session)
+        h->session = session_ref(node->session);
+    if (node->kind == NODE_INPUT)
+        h->input = input_ref(node->input);
+    if (node->kind == NODE_OUTPUT)
+        h->output = output_ref(node->output);
+    if (node->kind == NODE_REPLY)
+        h->reply = reply_ref(node->session->reply);
+    return h;
+}
+
+void handle_free(struct handle *h)
+{
+    struct fs *fs = h->fs;
+
+    query_leave(&h->asking.wait);
+    buffer_release(&h->prompt.text);
+    bytes_unref(h->prompt.before);
+    bytes_unref(h->snapshot);
+    reply_unref(fs, h->reply);
+    output_unref(h->output);
+    if (h->input)
+        input_unref(h->input);
+    if (h->fd >= 0)
+        fs_defer_close(fs, h->fd);
+    listing_free(h->listing);
+    session_unref(h->session);
+    h->magic = 0;
+    free(h);
+}
+
+struct handle *handle_of(const struct fuse_file_info *fi)
+{
+    struct handle *h = (struct handle *)(uintptr_t)fi->fh;
+
+    return h && h->magic == HANDLE_MAGIC ? h : NULL;
+}

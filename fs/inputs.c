@@ -1,0 +1,615 @@
+#include "inputs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "closer.h"
+#include "container.h"
+#include "errnos.h"
+#include "files.h"
+#include "names.h"
+#include "store.h"
+#include "text.h"
+#include "tree.h"
+#include "upload.h"
+
+/* ---- in the tree ---- */
+
+struct input *input_new(struct session *s, const char *name)
+{
+    struct fs *fs = s->fs;
+    struct input *in;
+
+    if (HASH_CNT(hh_name, s->inputs) >= INPUTS_MAX)
+        return NULL;
+    in = calloc(1, sizeof(*in));
+    if (!in)
+        return NULL;
+    in->name = strdup(name);
+    if (!in->name)
+        goto nomem;
+    in->refs = 1;
+    in->ino = fs->next_ino++;
+    pthread_mutex_init(&in->io, NULL);
+    in->mtime = in->atime = in->ctime = clock_now();
+    HASH_ADD_KEYPTR(hh_name, s->inputs, in->name, strlen(in->name), in);
+    if (!in->hh_name.tbl)
+        goto nomem;
+    HASH_ADD(hh_ino, fs->inputs, ino, sizeof(in->ino), in);
+    if (!in->hh_ino.tbl) {
+        HASH_DELETE(hh_name, s->inputs, in);
+        goto nomem;
+    }
+    in->session = session_ref(s);
+    s->inputs_changed = clock_now();
+    return in;
+nomem:
+    free(in->name);
+    free(in);
+    return NULL;
+}
+
+struct input *input_find(struct session *s, const char *name)
+{
+    struct input *in;
+
+    HASH_FIND(hh_name, s->inputs, name, strlen(name), in);
+    return in;
+}
+
+struct input *input_ref(struct input *in)
+{
+    in->refs++;
+    return in;
+}
+
+void input_unref(struct input *in)
+{
+    if (--in->refs > 0)
+        return;
+    HASH_DELETE(hh_ino, in->session->fs->inputs, in);
+    blob_unref(in->content);
+    blob_unref(in->work);
+    blob_unref(in->previous);
+    session_unref(in->session);
+    pthread_mutex_destroy(&in->io);
+    free(in->name);
+    free(in->link);
+    free(in->url);
+    free(in->previous_url);
+    free(in->words);
+    free(in);
+}
+
+uint64_t input_size(const struct input *in)
+{
+    if (in->link)
+        return strlen(in->link);
+    return in->work ? in->work->size : in->content ? in->content->size : 0;
+}
+
+bool input_is_sent(const struct input *in)
+{
+    return in->state == INPUT_UPLOADED || in->previous;
+}
+
+void input_remove(struct input *in)
+{
+    struct session *s = in->session;
+
+    if (in->removed)
+        return;
+    in->removed = true;
+    in->dirty = false;
+    HASH_DELETE(hh_name, s->inputs, in);
+    s->inputs_changed = in->ctime = clock_now();
+    upload_cancel(in, ENOENT);
+    store_save(s, NULL, NULL);
+    input_unref(in);
+}
+
+/* The kernel did not ask for this: its caches have to be told. */
+static void vanish(struct input *in)
+{
+    struct session *s = in->session;
+    uint64_t dir = s->number * NODES_PER_SESSION + NODE_INPUTS;
+
+    watch_invalidate_entry(s->fs->watch, s->fs->se, dir, in->name);
+    watch_invalidate_inode(s->fs->watch, s->fs->se, dir);
+    input_remove(in);
+}
+
+void input_drop_previous(struct input *in)
+{
+    blob_unref(in->previous);
+    in->previous = NULL;
+    free(in->previous_url);
+    in->previous_url = NULL;
+}
+
+static void drop_work(struct input *in)
+{
+    if (!in->work)
+        return;
+    if (in->work_used)
+        blob_unuse(in->work);
+    blob_unref(in->work);
+    in->work = NULL;
+    in->work_used = false;
+}
+
+void input_abandon(struct input *in)
+{
+    struct session *s = in->session;
+
+    in->dirty = false;
+    drop_work(in);
+    if (in->previous) {
+        blob_unref(in->content);
+        free(in->url);
+        in->content = in->previous;
+        in->url = in->previous_url;
+        in->previous = NULL;
+        in->previous_url = NULL;
+        in->state = INPUT_UPLOADED;
+    } else if (in->state == INPUT_UPLOADING) {
+        blob_unref(in->content);
+        in->content = NULL;
+    }
+    if (!in->content && !in->removed)
+        vanish(in);
+    else
+        watch_invalidate_inode(s->fs->watch, s->fs->se, in->ino);
+    store_save(s, NULL, NULL);
+}
+
+size_t inputs_submit_again(struct session *s)
+{
+    struct input *in, *next;
+    size_t n = 0;
+
+    HASH_ITER (hh_name, s->inputs, in, next) {
+        /* What was dropped from the cache can only be fetched from the session that is gone. */
+        if (in->state != INPUT_UPLOADED || in->upload || (in->content && !in->content->present))
+            continue;
+        upload_start(in, NULL);
+        n++;
+    }
+    return n;
+}
+
+void inputs_resume(struct session *s)
+{
+    struct input *in, *next;
+
+    HASH_ITER (hh_name, s->inputs, in, next)
+        if (in->state == INPUT_UPLOADING && !in->upload)
+            upload_start(in, NULL);
+}
+
+int inputs_report(struct session *s)
+{
+    struct input *in, *next;
+
+    HASH_ITER (hh_name, s->inputs, in, next) {
+        if (!in->unreported)
+            continue;
+        in->unreported = false;
+        store_save(s, NULL, NULL);
+        return in->error ? in->error : EIO;
+    }
+    return 0;
+}
+
+static struct input *oldest_evictable(struct fs *fs)
+{
+    struct input *in, *next, *oldest = NULL;
+
+    HASH_ITER (hh_ino, fs->inputs, in, next) {
+        if (in->state != INPUT_UPLOADED || !in->url || !in->content || !in->content->present ||
+            in->content->users || in->unsynced || in->upload)
+            continue;
+        if (!oldest || in->atime.tv_sec < oldest->atime.tv_sec)
+            oldest = in;
+    }
+    return oldest;
+}
+
+void inputs_evict(struct fs *fs, uint64_t bytes)
+{
+    struct input *in;
+
+    for (uint64_t freed = 0; freed < bytes; freed += in->content->size) {
+        in = oldest_evictable(fs);
+        if (!in)
+            return;
+        blob_drop(in->content);
+        store_save(in->session, NULL, NULL);
+    }
+}
+
+/* ---- renaming ---- */
+
+void input_rename(struct input *in, struct input *target, char *name)
+{
+    struct session *s = in->session;
+
+    if (target)
+        input_remove(target);
+    HASH_DELETE(hh_name, s->inputs, in);
+    free(in->name);
+    in->name = name;
+    HASH_ADD_KEYPTR(hh_name, s->inputs, in->name, strlen(in->name), in);
+    in->ctime = s->inputs_changed = clock_now();
+    if (in->content && !in->upload && !in->dirty) {
+        if (names_is_media(name) && !names_is_temporary(name))
+            upload_start(in, NULL); /* the backend shall know it, by this name */
+        else
+            in->state = INPUT_TEMPORARY;
+    }
+    store_save(s, NULL, NULL);
+}
+
+/* ---- reading and writing ---- */
+
+/* What readers and writers see now, in use for the caller. NULL with *error 0: an empty file. */
+static struct blob *use_current(struct input *in, int *error)
+{
+    struct fs *fs = in->session->fs;
+    struct blob *b;
+
+    fs_lock(fs);
+    b = in->work ? in->work : in->content;
+    if (b)
+        blob_ref(b);
+    fs_unlock(fs);
+    *error = b ? blob_use(b) : 0;
+    if (*error) {
+        fs_lock(fs);
+        blob_unref(b);
+        fs_unlock(fs);
+        return NULL;
+    }
+    return b;
+}
+
+static void unuse(struct fs *fs, struct blob *b)
+{
+    fs_lock(fs);
+    blob_unuse(b);
+    blob_unref(b);
+    fs_unlock(fs);
+}
+
+ssize_t input_read(struct input *in, void *data, size_t size, off_t offset)
+{
+    struct fs *fs = in->session->fs;
+    int error;
+    struct blob *b = use_current(in, &error);
+    ssize_t n;
+
+    if (!b)
+        return error;
+    n = pread(b->fd, data, size, offset);
+    if (n < 0)
+        n = -errno;
+    unuse(fs, b);
+    return n;
+}
+
+/* Makes sure that there is a file to write to, with the first `keep` bytes of what was there. in->io held. */
+static int need_work(struct input *in, uint64_t keep)
+{
+    struct fs *fs = in->session->fs;
+    struct blob *old, *work;
+    uint64_t size;
+    int r, error;
+
+    if (in->work && in->work_used)
+        return 0;
+    if (in->work) {
+        r = blob_use(in->work);
+        in->work_used = r == 0;
+        return r;
+    }
+    r = blob_create(fs, &work);
+    if (r)
+        return r;
+    old = keep ? use_current(in, &error) : NULL;
+    r = keep && !old ? error : 0;
+    if (old) {
+        fs_lock(fs);
+        size = old->size < keep ? old->size : keep;
+        r = blob_resize(work, size);
+        fs_unlock(fs);
+        if (!r)
+            r = files_copy(old->fd, work->fd, (off_t)size);
+        unuse(fs, old);
+    }
+    fs_lock(fs);
+    if (r) {
+        blob_unuse(work);
+        blob_unref(work);
+    } else {
+        in->work = work;
+        in->work_used = true;
+    }
+    fs_unlock(fs);
+    return r;
+}
+
+static void touched(struct input *in, bool dirty)
+{
+    in->mtime = in->ctime = clock_now();
+    in->dirty |= dirty;
+    in->session->inputs_changed = in->mtime;
+}
+
+/* in->io held. Room for `size` bytes in all, or -EFBIG, -ENOSPC. */
+static int reserve(struct input *in, uint64_t size, uint64_t *before)
+{
+    struct fs *fs = in->session->fs;
+    int r = 0;
+
+    if (size > fs->options->max_upload)
+        return -EFBIG;
+    fs_lock(fs);
+    *before = in->work->size;
+    if (size > in->work->size)
+        r = blob_resize(in->work, size);
+    fs_unlock(fs);
+    return r;
+}
+
+ssize_t input_write(struct input *in, const void *data, size_t size, off_t offset)
+{
+    struct fs *fs = in->session->fs;
+    uint64_t before = 0;
+    ssize_t n;
+    int r;
+
+    if ((uint64_t)offset + size > fs->options->max_upload)
+        return -EFBIG;
+    pthread_mutex_lock(&in->io);
+    r = need_work(in, UINT64_MAX);
+    if (!r)
+        r = reserve(in, (uint64_t)offset + size, &before);
+    if (r) {
+        pthread_mutex_unlock(&in->io);
+        return r;
+    }
+    n = pwrite(in->work->fd, data, size, offset);
+    if (n < 0)
+        n = -errno;
+    fs_lock(fs);
+    if (n < (ssize_t)size) { /* give back what was reserved and not written */
+        uint64_t end = n > 0 ? (uint64_t)offset + (uint64_t)n : 0;
+
+        (void)blob_resize(in->work, end > before ? end : before);
+    }
+    if (n > 0)
+        touched(in, true);
+    fs_unlock(fs);
+    pthread_mutex_unlock(&in->io);
+    return n;
+}
+
+int input_truncate(struct input *in, uint64_t size)
+{
+    struct fs *fs = in->session->fs;
+    uint64_t before = 0;
+    bool changed;
+    int r;
+
+    if (size > fs->options->max_upload)
+        return -EFBIG;
+    fs_lock(fs);
+    changed = input_size(in) != size;
+    fs_unlock(fs);
+    if (!changed)
+        return 0;
+    pthread_mutex_lock(&in->io);
+    r = need_work(in, size);
+    if (!r)
+        r = reserve(in, size, &before);
+    if (!r && ftruncate(in->work->fd, (off_t)size))
+        r = -errno;
+    fs_lock(fs);
+    if (!r) {
+        (void)blob_resize(in->work, size);
+        /* An empty file is nothing to upload; a size that was asked for is. */
+        touched(in, size > 0);
+        if (!size)
+            in->dirty = false;
+    }
+    fs_unlock(fs);
+    pthread_mutex_unlock(&in->io);
+    return r;
+}
+
+/* ---- closing ---- */
+
+/* The work becomes the content; it is in use for the caller. */
+static struct blob *freeze(struct input *in)
+{
+    if (in->content && in->state == INPUT_UPLOADED) {
+        input_drop_previous(in);
+        in->previous = in->content;
+        in->previous_url = in->url;
+    } else {
+        blob_unref(in->content);
+        free(in->url);
+    }
+    in->url = NULL;
+    in->content = in->work;
+    in->work = NULL;
+    in->work_used = false;
+    in->dirty = false;
+    in->unsynced = true;
+    return in->content;
+}
+
+/* A close under a temporary name waits until the file is on disk. */
+struct keeping {
+    struct saving saving;
+    struct input *input;
+    struct blob *content;
+    struct parked_list closers;
+};
+
+static void kept(struct fs *fs, struct saving *w, int error)
+{
+    struct keeping *k = container_of(w, struct keeping, saving);
+
+    park_error_all(fs, &k->closers, -error);
+    blob_unuse(k->content);
+    blob_unref(k->content);
+    input_unref(k->input);
+    free(k);
+}
+
+static void keep(struct input *in, struct parked *p)
+{
+    struct fs *fs = in->session->fs;
+    struct keeping *k = calloc(1, sizeof(*k));
+
+    in->content->users += k != NULL;
+    if (!k) {
+        if (p)
+            park_error(fs, p, ENOMEM);
+        return;
+    }
+    TAILQ_INIT(&k->closers);
+    k->input = input_ref(in);
+    k->content = blob_ref(in->content);
+    if (p)
+        park_wait(fs, p, &k->closers, 0, NULL, NULL);
+    store_save(in->session, &k->saving, kept);
+}
+
+static void cut_short(struct input *in, struct parked *p)
+{
+    struct session *s = in->session;
+    char line[ERROR_WORDS_MAX];
+
+    in->state = INPUT_FAILED;
+    in->error = EBADMSG;
+    free(in->words);
+    in->words = strdup(_("the file is cut short"));
+    snprintf(line, sizeof(line), _("%s is cut short (a cancelled copy?) and was not uploaded"),
+             in->name);
+    session_failed_words(s, line, _("Copy it again, or remove it."));
+    input_drop_previous(in);
+    keep(in, NULL);
+    if (p)
+        park_error(s->fs, p, EBADMSG);
+}
+
+/* What was written is whole as far as its writer is concerned. in->io and the lock held. */
+static void finish_writing(struct input *in, int container, struct parked *p)
+{
+    struct fs *fs = in->session->fs;
+    struct blob *b = freeze(in);
+
+    if (container == -EBADMSG) {
+        cut_short(in, p);
+    } else if (names_is_temporary(in->name)) {
+        in->state = INPUT_TEMPORARY;
+        input_drop_previous(in);
+        keep(in, p);
+    } else if (container) {
+        in->state = INPUT_FAILED;
+        in->error = -container;
+        keep(in, NULL);
+        if (p)
+            park_error(fs, p, -container);
+    } else {
+        upload_start(in, p);
+    }
+    blob_unuse(b);
+}
+
+/* No lock. `last`: as far as anyone can tell nobody else writes. */
+static void close_writing(struct input *in, struct parked *p)
+{
+    struct fs *fs = in->session->fs;
+    bool due;
+    int r = 0;
+
+    pthread_mutex_lock(&in->io);
+    fs_lock(fs);
+    due = in->dirty && in->work && !in->removed;
+    fs_unlock(fs);
+    if (due)
+        r = container_check(in->work->fd, (off_t)in->work->size, in->name);
+    fs_lock(fs);
+    if (due && in->dirty && in->work && !in->removed)
+        finish_writing(in, r, p);
+    else if (p)
+        park_error(fs, p, 0);
+    fs_unlock(fs);
+    pthread_mutex_unlock(&in->io);
+}
+
+static enum closer_state look(struct input *in, struct parked *p)
+{
+    struct fs *fs = in->session->fs;
+    char tail[3 * NAMES_MAX];
+    struct closer_file file = {tail, in->ino, fs->device};
+
+    fs_lock(fs);
+    snprintf(tail, sizeof(tail), "/%s/inputs/%s", in->session->name, in->name);
+    fs_unlock(fs);
+    return closer_look(park_tid(p), &file);
+}
+
+void input_flush(struct input *in, struct parked *p)
+{
+    struct fs *fs = in->session->fs;
+    enum closer_state state;
+    bool nothing;
+
+    fs_lock(fs);
+    nothing = in->removed || (!in->dirty && in->state != INPUT_NEW);
+    if (nothing)
+        park_error(fs, p, 0);
+    fs_unlock(fs);
+    if (nothing)
+        return;
+    state = look(in, p);
+    if (state == CLOSER_KILLED) {
+        pthread_mutex_lock(&in->io);
+        fs_lock(fs);
+        if (in->work && !in->removed)
+            input_abandon(in);
+        park_error(fs, p, 0);
+        fs_unlock(fs);
+        pthread_mutex_unlock(&in->io);
+    } else if (state == CLOSER_OTHERS) {
+        fs_lock(fs);
+        park_error(fs, p, 0);
+        fs_unlock(fs);
+    } else {
+        close_writing(in, p);
+    }
+}
+
+void input_released(struct input *in)
+{
+    struct fs *fs = in->session->fs;
+    bool last, due;
+
+    fs_lock(fs);
+    last = --in->writers == 0;
+    due = last && in->dirty && !in->removed;
+    if (last && in->work && in->work_used && !due) {
+        blob_unuse(in->work);
+        in->work_used = false;
+    }
+    fs_unlock(fs);
+    /* Written after the last close that was seen (mmap), or that close looked like another's. */
+    if (due)
+        close_writing(in, NULL);
+}

@@ -1,0 +1,754 @@
+#include "message.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "draft.h"
+#include "errnos.h"
+#include "inputs.h"
+#include "names.h"
+#include "prompt.h"
+#include "query.h"
+#include "render.h"
+#include "route.h"
+#include "text.h"
+#include "translate.h"
+#include "upload.h"
+
+struct job {
+    TAILQ_ENTRY(job) link;
+    struct session *session; /* has a reference */
+    int refs;                /* its place in the session, callbacks to come */
+    bool stopped;            /* callbacks come back to nothing */
+    char *text;
+    size_t len;
+    enum route route;
+    struct parked_list closers;
+    struct reply *reply;
+    struct bytes *before;
+    uint64_t before_seq;
+    bool before_unsaved;
+    bool left, taken, renewed, resumed;
+    bool wants_uploads; /* waits for them to end */
+    char *session_id;
+    client_call call;
+    struct translate *translate;
+    struct need need;
+    struct saving saving;
+    struct query_wait wait;
+    struct input *sent[ROUTE_URLS_MAX]; /* by `upload URL…` */
+    size_t sent_count;
+};
+
+bool job_has_left(const struct job *j)
+{
+    return j->left;
+}
+
+struct bytes *job_before(const struct job *j)
+{
+    return j->before;
+}
+
+bool job_before_unsaved(const struct job *j)
+{
+    return j->before_unsaved;
+}
+
+void job_before_saved(struct job *j, const struct bytes *before)
+{
+    if (j->before == before)
+        j->before_unsaved = false;
+}
+
+/* ---- life ---- */
+
+static struct job *job_new(struct session *s, char *text, size_t len)
+{
+    struct job *j = calloc(1, sizeof(*j));
+
+    if (!j)
+        return NULL;
+    j->session = session_ref(s);
+    j->refs = 1;
+    j->text = text;
+    j->len = len;
+    TAILQ_INIT(&j->closers);
+    return j;
+}
+
+static void job_unref(struct job *j)
+{
+    struct fs *fs = j->session->fs;
+
+    if (--j->refs > 0)
+        return;
+    for (size_t i = 0; i < j->sent_count; i++)
+        input_unref(j->sent[i]);
+    reply_unref(fs, j->reply);
+    bytes_unref(j->before);
+    translate_free(j->translate);
+    session_unref(j->session);
+    free(j->session_id);
+    free(j->text);
+    free(j);
+}
+
+static void start_next(struct session *s);
+
+/* The session is free for the next one. The reply may go on (a render). */
+static void leave(struct job *j)
+{
+    struct session *s = j->session;
+
+    j->left = false;
+    j->stopped = true;
+    s->job = NULL;
+    status_changed(s);
+    store_save(s, NULL, NULL);
+    job_unref(j);
+    start_next(s);
+    prompt_next(s);
+}
+
+struct ending {
+    struct saving saving;
+    struct session *session;
+    struct reply *reply;
+};
+
+static void reply_saved(struct fs *fs, struct saving *w, int error)
+{
+    struct ending *e = container_of(w, struct ending, saving);
+
+    (void)error; /* its readers have it; the save is tried again */
+    reply_end(fs, e->reply);
+    reply_unref(fs, e->reply);
+    session_unref(e->session);
+    free(e);
+}
+
+void message_end_reply(struct session *s, struct reply *r)
+{
+    struct ending *e = r == s->reply && !r->final ? malloc(sizeof(*e)) : NULL;
+
+    if (!e) {
+        reply_end(s->fs, r);
+        return;
+    }
+    r->final = true;
+    e->session = session_ref(s);
+    e->reply = reply_ref(r);
+    store_save(s, &e->saving, reply_saved);
+}
+
+static void remember_reply(struct job *j)
+{
+    struct reply *r = j->reply;
+    char *text;
+
+    if (!r || !r->len || !r->text)
+        return;
+    text = strndup(r->text, r->len);
+    if (text)
+        history_add(j->session, "reply", text);
+    free(text);
+}
+
+/* All is done: the reply ends here. */
+static void finish(struct job *j, int error)
+{
+    struct session *s = j->session;
+
+    remember_reply(j);
+    park_error_all(s->fs, &j->closers, error);
+    message_end_reply(s, j->reply);
+    leave(j);
+}
+
+static void tell_fault(struct job *j, const struct fault *f)
+{
+    struct session *s = j->session;
+    char words[ERROR_WORDS_MAX], hint[ERROR_WORDS_MAX];
+
+    session_fault_text(s, f, words, hint);
+    reply_line(s->fs, j->reply, "%s", words);
+    if (*hint)
+        reply_line(s->fs, j->reply, "%s", hint);
+    session_failed(s, f);
+}
+
+static void refuse(struct job *j, const struct fault *f)
+{
+    tell_fault(j, f);
+    finish(j, errnos_of(f));
+}
+
+/* ---- an edit ---- */
+
+static void tell_changes(struct job *j, const struct bytes *after)
+{
+    struct fs *fs = j->session->fs;
+    char *text = NULL;
+    bool changed = false;
+
+    if (!after || draft_changes(j->before ? j->before->data : NULL, j->before ? j->before->len : 0,
+                                after->data, after->len, &changed, &text)) {
+        reply_line(fs, j->reply, "%s", _("The timeline could not be read."));
+        return;
+    }
+    if (text && *text)
+        reply_line(fs, j->reply, "%s", text);
+    else if (!changed)
+        reply_line(fs, j->reply, "%s", _("Nothing changed in the timeline."));
+    free(text);
+}
+
+static void tell_listing(struct job *j, const struct bytes *state)
+{
+    struct bytes *text = timeline_text(state);
+
+    if (text)
+        reply_line(j->session->fs, j->reply, "%s", text->data);
+    bytes_unref(text);
+}
+
+/* What follows from the state after the edit: a render, or the end. */
+static void conclude(struct job *j, bool changed, unsigned wishes)
+{
+    struct session *s = j->session;
+    struct fs *fs = s->fs;
+    bool wanted = wishes & TRANSLATE_EXPORT;
+    struct bytes *state = bytes_ref(s->state);
+    struct reply *r = reply_ref(j->reply);
+
+    if (state && (wishes & TRANSLATE_TIMELINE))
+        tell_listing(j, state);
+    if (changed && fs->options->render_manual && !wanted)
+        reply_line(fs, r, "%s", _("The draft changed. Write `export` to instruct to render it."));
+    if (!fs->options->render_manual)
+        wanted |= changed;
+    remember_reply(j);
+    park_error_all(fs, &j->closers, 0);
+    query_balance_changed(fs);
+    query_balance(fs, NULL);
+    if (wanted && state) /* before the next message may begin another */
+        render_start(s, state, r, NULL);
+    else
+        message_end_reply(s, r);
+    leave(j);
+    reply_unref(fs, r);
+    bytes_unref(state);
+}
+
+static void taken(void *user)
+{
+    struct job *j = user;
+    struct fs *fs = j->session->fs;
+
+    fs_lock(fs);
+    j->taken = true;
+    park_error_all(fs, &j->closers, 0);
+    fs_unlock(fs);
+}
+
+static void text_out(void *user, const char *text, size_t len)
+{
+    struct job *j = user;
+
+    reply_add(j->session->fs, j->reply, text, len);
+}
+
+static void text_in(void *user, const char *text, size_t len)
+{
+    struct job *j = user;
+    struct fs *fs = j->session->fs;
+
+    fs_lock(fs);
+    if (!j->stopped)
+        translate_feed(j->translate, text, len);
+    fs_unlock(fs);
+}
+
+static const char *notice_words(enum turn_notice notice)
+{
+    switch (notice) {
+    case TURN_QUIET:
+        return _("Hang on, still processing...");
+    case TURN_BROKEN:
+        return _("The connection broke. The message is not sent twice; the timeline will tell "
+                 "whether it was carried out.");
+    case TURN_RECHECK:
+        return _("No change in the timeline yet; looking again.");
+    }
+    return "";
+}
+
+static void noticed(void *user, enum turn_notice notice)
+{
+    struct job *j = user;
+    struct fs *fs = j->session->fs;
+
+    fs_lock(fs);
+    if (!j->stopped)
+        reply_line(fs, j->reply, "%s", notice_words(notice));
+    fs_unlock(fs);
+}
+
+static void send_it(struct fs *fs, struct need *n, const struct fault *f);
+
+static void connect_again(struct job *j)
+{
+    struct session *s = j->session;
+
+    j->renewed = true;
+    bytes_unref(j->before);
+    j->before = NULL;
+    session_lost(s, j->session_id);
+    j->wants_uploads = true;
+    message_uploads_ended(s);
+}
+
+static void edit_done(struct job *j, const struct fault *f, const struct turn_result *r)
+{
+    struct session *s = j->session;
+    unsigned wishes = translate_finish(j->translate);
+
+    if (r->state) {
+        query_state_taken(s);
+        session_take_state(s, r->state, r->state_len);
+    }
+    if (r->recovered)
+        reply_line(s->fs, j->reply, "%s", _("The edit was carried out:"));
+    if (r->recovered || (f->kind == FAULT_NONE && !r->answered))
+        tell_changes(j, r->state ? s->state : NULL);
+    if (f->kind != FAULT_NONE)
+        tell_fault(j, f);
+    else
+        session_succeeded(s);
+    conclude(j, r->changed, wishes);
+}
+
+static void done(void *user, const struct fault *f, const struct turn_result *r)
+{
+    struct job *j = user;
+    struct session *s = j->session;
+    struct fs *fs = s->fs;
+
+    fs_lock(fs);
+    j->call = 0;
+    if (j->stopped) {
+        /* the session is gone */
+    } else if (f->kind == FAULT_CANCELLED) {
+        /* The mount is going away. The record says that it left: the next mount looks what became of it. */
+        park_error_all(fs, &j->closers, ESHUTDOWN);
+        reply_end(fs, j->reply);
+    } else if (f->kind == FAULT_SESSION && !j->taken && !j->renewed && !j->resumed) {
+        connect_again(j);
+    } else if (f->kind != FAULT_NONE && !j->taken && !j->resumed) {
+        refuse(j, f);
+    } else {
+        edit_done(j, f, r);
+    }
+    job_unref(j);
+    fs_unlock(fs);
+}
+
+static const struct turn_events turn_events = {taken, text_in, noticed, done};
+
+static int send_turn(struct fs *fs, struct job *j)
+{
+    struct client_turn turn = {
+        .message = j->text,
+        .before = j->before ? j->before->data : NULL,
+        .before_len = j->before ? j->before->len : 0,
+        .resume = j->resumed,
+    };
+    int r;
+
+    translate_free(j->translate);
+    j->translate = translate_new(fs->options->render_manual, text_out, j);
+    free(j->session_id);
+    j->session_id = strdup(j->session->id);
+    if (!j->translate || !j->session_id)
+        return -ENOMEM;
+    turn.session_id = j->session_id;
+    j->refs++;
+    r = client_turn(fs->client, &turn, &turn_events, j, &j->call);
+    if (r)
+        j->refs--;
+    return r;
+}
+
+static void send_it(struct fs *fs, struct need *n, const struct fault *f)
+{
+    struct job *j = container_of(n, struct job, need);
+    struct fault failed;
+    int r;
+
+    if (f->kind == FAULT_NONE) {
+        r = send_turn(fs, j);
+        if (!r)
+            return;
+        failed = fault_local(-r);
+        f = &failed;
+    }
+    refuse(j, f);
+}
+
+static void recorded(struct fs *fs, struct saving *w, int error)
+{
+    struct job *j = container_of(w, struct job, saving);
+    struct fault f = fault_local(-error);
+
+    (void)fs;
+    if (j->stopped) {
+        /* nothing */
+    } else if (error) {
+        refuse(j, &f);
+    } else {
+        session_need(j->session, &j->need, send_it);
+    }
+    job_unref(j);
+}
+
+static void record(struct job *j)
+{
+    j->left = true;
+    j->before_unsaved = j->before != NULL;
+    j->refs++;
+    store_save(j->session, &j->saving, recorded);
+}
+
+static void before_known(struct fs *fs, struct query_wait *w, const struct fault *f,
+                         struct bytes *state)
+{
+    struct job *j = container_of(w, struct job, wait);
+
+    (void)fs;
+    if (f->kind != FAULT_NONE) {
+        refuse(j, f);
+        return;
+    }
+    bytes_unref(j->before);
+    j->before = bytes_ref(state);
+    record(j);
+}
+
+static void begin_edit(struct job *j)
+{
+    if (j->before && j->before_seq == j->session->state_seq) {
+        record(j);
+        return;
+    }
+    /* Another message came between: what its open saw is not what is there now. */
+    j->wait.done = before_known;
+    query_state(j->session, &j->wait);
+}
+
+/* ---- free commands ---- */
+
+static void export_state_known(struct fs *fs, struct query_wait *w, const struct fault *f,
+                               struct bytes *state)
+{
+    struct job *j = container_of(w, struct job, wait);
+    struct session *s = j->session;
+    struct parked *closer;
+
+    (void)fs;
+    if (f->kind != FAULT_NONE) {
+        refuse(j, f);
+        return;
+    }
+    closer = TAILQ_FIRST(&j->closers);
+    render_start(s, state, j->reply, closer);
+    leave(j);
+}
+
+static void credits_known(struct fs *fs, struct query_wait *w, const struct fault *f,
+                          struct bytes *state)
+{
+    struct job *j = container_of(w, struct job, wait);
+    struct bytes *text;
+
+    (void)state;
+    if (f->kind != FAULT_NONE) {
+        refuse(j, f);
+        return;
+    }
+    text = query_credits_text(fs);
+    if (text)
+        reply_line(fs, j->reply, "%s", text->data);
+    bytes_unref(text);
+    finish(j, 0);
+}
+
+static void status_known(struct fs *fs, struct query_wait *w, const struct fault *f,
+                         struct bytes *state)
+{
+    struct job *j = container_of(w, struct job, wait);
+
+    (void)fs;
+    if (f->kind != FAULT_NONE) {
+        refuse(j, f);
+        return;
+    }
+    tell_listing(j, state);
+    finish(j, 0);
+}
+
+/* The last part of the URL's path if it can be a media name, else one of ours; not taken yet. */
+static int name_for_url(struct session *s, const char *url, size_t len, char *out, size_t size)
+{
+    const char *end = url + len, *start, *dot;
+    char last[NAMES_MAX + 1] = "";
+    size_t path = strcspn(url, "?#");
+
+    if (path < len)
+        end = url + path;
+    for (start = end; start > url && start[-1] != '/'; start--)
+        ;
+    if (end - start > 0 && end - start <= NAMES_MAX) {
+        memcpy(last, start, (size_t)(end - start));
+        last[end - start] = '\0';
+    }
+    if (!names_valid(last) || names_judge(last) != NAMES_MEDIA)
+        strcpy(last, "link.mp4");
+    snprintf(out, size, "%s", last);
+    dot = strrchr(last, '.');
+    for (int n = 2; input_find(s, out); n++) {
+        if (n > INPUTS_MAX)
+            return -ENOSPC;
+        snprintf(out, size, "%.*s-%d%s", (int)(dot - last < 200 ? dot - last : 200), last, n, dot);
+    }
+    return 0;
+}
+
+static int add_url(struct job *j, const char *url, size_t len)
+{
+    char name[NAMES_MAX + 1];
+    struct input *in;
+    int r = name_for_url(j->session, url, len, name, sizeof(name));
+
+    if (r)
+        return r;
+    in = input_new(j->session, name);
+    if (!in)
+        return -ENOMEM;
+    in->link = strndup(url, len);
+    if (!in->link) {
+        input_remove(in);
+        return -ENOMEM;
+    }
+    j->sent[j->sent_count++] = input_ref(in);
+    upload_start(in, NULL);
+    return 0;
+}
+
+static void urls_done(struct job *j)
+{
+    struct fs *fs = j->session->fs;
+    int error = 0;
+
+    for (size_t i = 0; i < j->sent_count; i++) {
+        struct input *in = j->sent[i];
+
+        in->unreported = false; /* told here */
+        if (in->state == INPUT_UPLOADED) {
+            reply_line(fs, j->reply, _("Uploaded %s."), in->name);
+        } else {
+            error = error ? error : in->error ? in->error : EIO;
+            reply_line(fs, j->reply, _("Upload of %s failed: %s"), in->name,
+                       in->words ? in->words : strerror(in->error));
+        }
+    }
+    finish(j, error);
+}
+
+static void begin_urls(struct job *j)
+{
+    struct route_urls urls;
+    struct fault f;
+    int r = 0;
+
+    route_of(j->text, j->len, &urls);
+    for (size_t i = 0; i < urls.count && !r; i++)
+        r = add_url(j, urls.url[i].start, urls.url[i].len);
+    if (r) {
+        f = fault_local(-r);
+        refuse(j, &f);
+        return;
+    }
+    j->wants_uploads = true;
+    message_uploads_ended(j->session);
+}
+
+void message_uploads_ended(struct session *s)
+{
+    struct job *j = s->job;
+
+    if (!j || !j->wants_uploads || s->uploading)
+        return;
+    j->wants_uploads = false;
+    if (j->route == ROUTE_UPLOAD)
+        urls_done(j);
+    else
+        session_need(s, &j->need, send_it);
+}
+
+/* ---- one after the other ---- */
+
+static int new_reply(struct job *j)
+{
+    struct session *s = j->session;
+    struct reply *r = reply_new();
+
+    if (!r)
+        return -ENOMEM;
+    render_leave_reply(s);
+    reply_end(s->fs, s->reply);
+    reply_unref(s->fs, s->reply);
+    s->reply = r;
+    j->reply = reply_ref(r);
+    return 0;
+}
+
+static void begin(struct job *j)
+{
+    struct session *s = j->session;
+    switch (j->route) {
+    case ROUTE_EDIT:
+    case ROUTE_BLANK: /* not queued */
+        begin_edit(j);
+        break;
+    case ROUTE_EXPORT:
+        j->wait.done = export_state_known;
+        query_state_changed(s); /* an answer from before the command is not good enough */
+        query_state(s, &j->wait);
+        break;
+    case ROUTE_STATUS:
+        j->wait.done = status_known;
+        query_state(s, &j->wait);
+        break;
+    case ROUTE_CREDITS:
+        j->wait.done = credits_known;
+        query_balance(s->fs, &j->wait);
+        break;
+    case ROUTE_UPLOAD:
+        begin_urls(j);
+        break;
+    }
+}
+
+static void start_next(struct session *s)
+{
+    struct job *j = TAILQ_FIRST(&s->jobs);
+
+    if (s->job || !j || s->removed)
+        return;
+    TAILQ_REMOVE(&s->jobs, j, link);
+    s->job = j;
+    if (new_reply(j)) {
+        park_error_all(s->fs, &j->closers, ENOMEM);
+        leave(j);
+        return;
+    }
+    free(s->message);
+    s->message = strdup(j->text);
+    s->message_time = clock_now();
+    session_succeeded(s);
+    history_add(s, "instruct", j->text);
+    status_changed(s);
+    begin(j);
+}
+
+void message_submit(struct session *s, char *text, size_t len, struct bytes *before,
+                    uint64_t before_seq, struct parked *closer)
+{
+    enum route route;
+    struct job *j;
+
+    while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        text[--len] = '\0';
+    route = route_of(text, len, NULL);
+    j = route == ROUTE_BLANK ? NULL : job_new(s, text, len);
+    if (!j) {
+        free(text);
+        if (closer)
+            park_error(s->fs, closer, route == ROUTE_BLANK ? 0 : ENOMEM);
+        prompt_next(s);
+        return;
+    }
+    j->route = route;
+    j->before = bytes_ref(before);
+    j->before_seq = before_seq;
+    if (closer)
+        park_wait(s->fs, closer, &j->closers, 0, NULL, NULL);
+    TAILQ_INSERT_TAIL(&s->jobs, j, link);
+    start_next(s);
+}
+
+static void stop(struct job *j)
+{
+    struct session *s = j->session;
+
+    j->stopped = true;
+    park_error_all(s->fs, &j->closers, ENOENT);
+    query_leave(&j->wait);
+    session_need_cancel(s, &j->need);
+    if (j->call)
+        client_cancel(s->fs->client, j->call);
+    job_unref(j);
+}
+
+void message_stop(struct session *s)
+{
+    struct job *j = s->job;
+
+    s->job = NULL;
+    if (j)
+        stop(j);
+    while ((j = TAILQ_FIRST(&s->jobs))) {
+        TAILQ_REMOVE(&s->jobs, j, link);
+        stop(j);
+    }
+}
+
+/* ---- an earlier life ---- */
+
+int job_restore(struct session *s, const char *message, bool before)
+{
+    char *text = message ? strdup(message) : NULL, *data = NULL;
+    struct job *j = text ? job_new(s, text, strlen(text)) : NULL;
+    size_t len;
+
+    if (!j) {
+        free(text);
+        return message ? -ENOMEM : -EPROTO;
+    }
+    j->route = ROUTE_EDIT;
+    j->left = j->resumed = true;
+    /* Without it a change cannot be told, and that is what is then reported. */
+    if (before && store_read_file(s->fs, s->uuid, "before.json", STATE_MAX, &data, &len) == 0)
+        j->before = bytes_new(data, len);
+    free(data);
+    s->job = j;
+    return 0;
+}
+
+void message_resume(struct session *s)
+{
+    struct job *j = s->job;
+
+    if (!j)
+        return;
+    if (new_reply(j)) {
+        leave(j);
+        return;
+    }
+    reply_line(s->fs, j->reply, "%s",
+               _("The program ended while this message was being worked on. It is not sent again; "
+                 "the timeline will tell whether it was carried out."));
+    session_need(s, &j->need, send_it);
+}

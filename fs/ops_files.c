@@ -1,0 +1,476 @@
+#include "ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "closer.h"
+#include "draft.h"
+#include "errnos.h"
+#include "fetch.h"
+#include "handle.h"
+#include "inputs.h"
+#include "prompt.h"
+#include "query.h"
+#include "reply.h"
+
+/* ---- opening ---- */
+
+static struct bytes *state_file(struct bytes *state, enum node_kind kind)
+{
+    return kind == NODE_TIMELINE ? timeline_text(state) : bytes_ref(state);
+}
+
+static void answer_ask(struct handle *h, int error)
+{
+    struct fs *fs = h->fs;
+    struct parked *p = h->asking.opener;
+
+    query_leave(&h->asking.wait);
+    h->asking.opener = NULL;
+    if (!error && !h->snapshot)
+        error = ENOMEM;
+    if (error) {
+        park_error(fs, p, error);
+        handle_free(h);
+        return;
+    }
+    park_open(fs, p, &h->asking.fi);
+}
+
+static void asked(struct fs *fs, struct query_wait *w, const struct fault *f, struct bytes *state)
+{
+    struct handle *h = container_of(w, struct handle, asking.wait);
+
+    if (f->kind == FAULT_TIMEOUT || f->kind == FAULT_UNREACHABLE)
+        query_set_down(fs);
+    if (f->kind != FAULT_NONE && h->session)
+        session_failed(h->session, f);
+    if (f->kind == FAULT_NONE)
+        h->snapshot = h->kind == NODE_STATE || h->kind == NODE_TIMELINE
+                          ? state_file(state, h->kind)
+                          : query_credits_text(fs);
+    answer_ask(h, errnos_of(f));
+}
+
+static void asker_gives_up(struct fs *fs, struct parked *p, void *owner, int error)
+{
+    (void)p;
+    if (error == ETIMEDOUT)
+        query_set_down(fs);
+    answer_ask(owner, error);
+}
+
+/* Lock held. */
+static void ask(struct handle *h, struct parked *p, const struct fuse_file_info *fi)
+{
+    struct fs *fs = h->fs;
+
+    h->asking.opener = p;
+    h->asking.fi = *fi;
+    h->asking.fi.fh = (uintptr_t)h;
+    h->asking.wait.done = asked;
+    if (query_is_down(fs)) {
+        answer_ask(h, ETIMEDOUT);
+        return;
+    }
+    park_wait(fs, p, &fs->askers, clock_ms() + QUERY_OPEN_MS, asker_gives_up, h);
+    if (h->kind == NODE_STATE || h->kind == NODE_TIMELINE)
+        query_state(h->session, &h->asking.wait);
+    else
+        query_balance(fs, &h->asking.wait);
+}
+
+/* The last answer, unasked. No lock. */
+static int take_last(struct handle *h)
+{
+    struct fs *fs = h->fs;
+    struct session *s = h->session;
+    struct bytes *state = NULL;
+    char *data = NULL;
+    size_t len, size = 0;
+    int r = 0;
+
+    fs_lock(fs);
+    if (h->kind == NODE_CREDITS || h->kind == NODE_BALANCE) {
+        h->snapshot = query_credits_text(fs);
+    } else {
+        state = bytes_ref(s->state);
+        size = s->state_size;
+    }
+    fs_unlock(fs);
+    if (!state && size && (r = store_read_file(fs, s->uuid, "state.json", STATE_MAX, &data, &len)) == 0)
+        state = bytes_new(data, len);
+    free(data);
+    if (!h->snapshot && !r)
+        h->snapshot = state ? state_file(state, h->kind) : bytes_new("", 0);
+    bytes_unref(state);
+    return r ? r : h->snapshot ? 0 : -ENOMEM;
+}
+
+/* No lock. */
+static int open_history(struct handle *h)
+{
+    struct fs *fs = h->fs;
+    int fd = store_open_file(fs, h->session->uuid, "history.txt");
+
+    fs_lock(fs);
+    h->size = h->session->history_size;
+    fs_unlock(fs);
+    if (fd < 0)
+        return h->size ? fd : 0;
+    h->fd = fd;
+    return 0;
+}
+
+/* No lock. A reply at rest comes from disk. */
+static int load_reply(struct handle *h)
+{
+    struct fs *fs = h->fs;
+    char *text;
+    size_t len;
+    bool needed;
+    int r;
+
+    fs_lock(fs);
+    needed = h->reply->ended && h->reply->len && !h->reply->text;
+    fs_unlock(fs);
+    if (!needed)
+        return 0;
+    r = store_read_file(fs, h->session->uuid, "reply.txt", REPLY_MAX + 4096, &text, &len);
+    if (r)
+        return r;
+    fs_lock(fs);
+    reply_set_text(h->reply, text, len);
+    fs_unlock(fs);
+    return 0;
+}
+
+static bool may_write(struct fs *fs, enum node_kind kind, pid_t tid)
+{
+    return kind == NODE_INPUT || kind == NODE_INSTRUCT ||
+           (kind == NODE_STATUS && watch_is_self(fs->watch, tid));
+}
+
+/* What needs no waiting. No lock. */
+static int open_now(struct handle *h, struct fuse_file_info *fi)
+{
+    struct fs *fs = h->fs;
+
+    fi->direct_io = 1;
+    switch (h->kind) {
+    case NODE_README:
+        fi->direct_io = 0;
+        fi->keep_cache = 1;
+        return 0;
+    case NODE_STATUS:
+        fs_lock(fs);
+        h->snapshot = status_text(h->session);
+        fs_unlock(fs);
+        return h->snapshot ? 0 : -ENOMEM;
+    case NODE_HISTORY:
+        return open_history(h);
+    case NODE_REPLY:
+        return load_reply(h);
+    case NODE_OUTPUT:
+        fi->direct_io = 0;
+        fi->keep_cache = 1; /* another video has another inode number */
+        return blob_use(h->output->blob);
+    case NODE_INPUT:
+        fi->direct_io = 0;
+        return h->writable && (fi->flags & O_TRUNC) ? input_truncate(h->input, 0) : 0;
+    case NODE_INSTRUCT:
+        return 0;
+    default:
+        return take_last(h);
+    }
+}
+
+static bool has_to_wait(const struct handle *h, const struct fuse_file_info *fi)
+{
+    switch (h->kind) {
+    case NODE_INSTRUCT:
+        return h->writable;
+    case NODE_STATE:
+    case NODE_TIMELINE:
+    case NODE_CREDITS:
+    case NODE_BALANCE:
+        return !(fi->flags & O_NOATIME);
+    case NODE_INPUT:
+        return fetch_is_needed(h->input) && !(h->writable && (fi->flags & O_TRUNC));
+    default:
+        return false;
+    }
+}
+
+/* Frees the handle. No lock. */
+static void close_handle(struct handle *h)
+{
+    struct fs *fs = h->fs;
+
+    if (h->kind == NODE_INPUT && h->writable)
+        input_released(h->input);
+    fs_lock(fs);
+    if (h->kind == NODE_OUTPUT && h->open)
+        blob_unuse(h->output->blob);
+    handle_free(h);
+    fs_unlock(fs);
+}
+
+void fs_open_unclaimed(struct fs *fs, uint64_t handle)
+{
+    struct fuse_file_info fi = {.fh = handle};
+    struct handle *h = handle_of(&fi);
+
+    if (h->kind == NODE_INSTRUCT && h->writable) {
+        fs_lock(fs);
+        prompt_release(h, true);
+        fs_unlock(fs);
+    }
+    close_handle(h);
+}
+
+static void open_waiting(fuse_req_t req, struct handle *h, struct fuse_file_info *fi)
+{
+    struct fs *fs = h->fs;
+    struct parked *p = park_begin(fs, req);
+
+    if (!p) {
+        close_handle(h);
+        return;
+    }
+    fi->direct_io = h->kind != NODE_INPUT;
+    fs_lock(fs);
+    if (h->kind == NODE_INSTRUCT)
+        prompt_open(h, p, fi);
+    else if (h->kind == NODE_INPUT)
+        fetch_for_open(h, p, fi);
+    else
+        ask(h, p, fi);
+    fs_unlock(fs);
+}
+
+void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct fs *fs = fuse_req_userdata(req);
+    bool writable = (fi->flags & O_ACCMODE) != O_RDONLY, wait = false;
+    struct handle *h = NULL;
+    struct node n;
+    int r;
+
+    fs_lock(fs);
+    r = tree_get(fs, ino, &n);
+    if (!r && node_is_dir(&n))
+        r = -EISDIR;
+    if (!r && (writable || (fi->flags & O_TRUNC)) && !may_write(fs, n.kind, fuse_req_ctx(req)->pid))
+        r = -EACCES;
+    if (!r && !(h = handle_new(fs, &n)))
+        r = -ENOMEM;
+    if (!r) {
+        h->writable = writable;
+        if (h->input)
+            h->input->writers += writable;
+        wait = has_to_wait(h, fi);
+    }
+    fs_unlock(fs);
+    if (r) {
+        fuse_reply_err(req, -r);
+        return;
+    }
+    if (wait) {
+        open_waiting(req, h, fi);
+        return;
+    }
+    r = open_now(h, fi);
+    if (r) {
+        close_handle(h);
+        fuse_reply_err(req, r == -ENODATA ? EIO : -r);
+        return;
+    }
+    h->open = true;
+    fi->fh = (uintptr_t)h;
+    if (fuse_reply_open(req, fi) == -ENOENT)
+        fs_open_unclaimed(fs, fi->fh);
+}
+
+/* ---- reading ---- */
+
+static void reply_slice(fuse_req_t req, const char *data, size_t len, size_t size, off_t offset)
+{
+    size_t have = (uint64_t)offset < len ? len - (size_t)offset : 0;
+
+    fuse_reply_buf(req, have ? data + offset : NULL, have < size ? have : size);
+}
+
+static void read_reply(fuse_req_t req, struct handle *h, size_t size, off_t offset, bool nonblock)
+{
+    struct fs *fs = h->fs;
+    struct parked *p = park_begin(fs, req);
+
+    if (!p)
+        return;
+    fs_lock(fs);
+    h->read_to = offset; /* poll() asks for what comes behind this */
+    reply_read(fs, h->reply, p, size, offset, nonblock);
+    fs_unlock(fs);
+}
+
+static ssize_t read_file(struct handle *h, char *buf, size_t size, off_t offset)
+{
+    ssize_t n;
+
+    switch (h->kind) {
+    case NODE_OUTPUT:
+        n = pread(h->output->blob->fd, buf, size, offset);
+        return n < 0 ? -errno : n;
+    case NODE_INPUT:
+        return input_read(h->input, buf, size, offset);
+    default: /* history: what was there at open */
+        if (h->fd < 0 || (uint64_t)offset >= h->size)
+            return 0;
+        if (size > h->size - (size_t)offset)
+            size = h->size - (size_t)offset;
+        n = pread(h->fd, buf, size, offset);
+        return n < 0 ? -errno : n;
+    }
+}
+
+void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+    struct fs *fs = fuse_req_userdata(req);
+    struct handle *h = handle_of(fi);
+    ssize_t n;
+    char *buf;
+
+    (void)ino;
+    if (h->kind == NODE_REPLY) {
+        read_reply(req, h, size, offset, fi->flags & O_NONBLOCK);
+        return;
+    }
+    if (h->kind == NODE_README) {
+        reply_slice(req, fs->readme, fs->readme_len, size, offset);
+        return;
+    }
+    if (h->kind == NODE_INSTRUCT) {
+        fuse_reply_buf(req, NULL, 0);
+        return;
+    }
+    if (h->snapshot) {
+        reply_slice(req, h->snapshot->data, h->snapshot->len, size, offset);
+        return;
+    }
+    buf = malloc(size);
+    n = buf ? read_file(h, buf, size, offset) : -ENOMEM;
+    if (n < 0)
+        fuse_reply_err(req, (int)-n);
+    else
+        fuse_reply_buf(req, buf, (size_t)n);
+    free(buf);
+}
+
+void ops_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
+              struct fuse_pollhandle *ph)
+{
+    struct handle *h = handle_of(fi);
+    unsigned events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+
+    (void)ino;
+    if (h->kind == NODE_REPLY) {
+        fs_lock(h->fs);
+        events = reply_poll(h->fs, h->reply, h->read_to, ph);
+        fs_unlock(h->fs);
+    } else if (ph) {
+        fuse_pollhandle_destroy(ph);
+    }
+    fuse_reply_poll(req, events);
+}
+
+/* ---- writing ---- */
+
+void ops_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size, off_t offset,
+               struct fuse_file_info *fi)
+{
+    struct handle *h = handle_of(fi);
+    ssize_t n = (ssize_t)size;
+
+    (void)ino;
+    if (h->kind == NODE_INPUT) {
+        n = input_write(h->input, data, size, offset);
+    } else if (h->kind == NODE_INSTRUCT) {
+        int error;
+
+        fs_lock(h->fs);
+        error = prompt_write(h, data, size);
+        fs_unlock(h->fs);
+        if (error)
+            n = -error;
+    } /* status.txt: only the watch thread writes, to be seen writing */
+    if (n < 0)
+        fuse_reply_err(req, (int)-n);
+    else
+        fuse_reply_write(req, (size_t)n);
+}
+
+void ops_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
+                   struct fuse_file_info *fi)
+{
+    struct handle *h = handle_of(fi);
+    uint64_t end = (uint64_t)offset + (uint64_t)length;
+    uint64_t size;
+    int r = 0;
+
+    (void)ino;
+    if (h->kind != NODE_INPUT || mode & ~FALLOC_FL_KEEP_SIZE) {
+        fuse_reply_err(req, EOPNOTSUPP);
+        return;
+    }
+    fs_lock(h->fs);
+    size = input_size(h->input);
+    fs_unlock(h->fs);
+    if (end > h->fs->options->max_upload)
+        r = -EFBIG;
+    else if (!(mode & FALLOC_FL_KEEP_SIZE) && end > size)
+        r = input_truncate(h->input, end);
+    fuse_reply_err(req, -r);
+}
+
+/* ---- closing ---- */
+
+void ops_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct handle *h = handle_of(fi);
+    struct parked *p;
+
+    (void)ino;
+    if (!h->writable || (h->kind != NODE_INPUT && h->kind != NODE_INSTRUCT)) {
+        fuse_reply_err(req, 0);
+        return;
+    }
+    p = park_begin(h->fs, req);
+    if (!p)
+        return;
+    if (h->kind == NODE_INPUT)
+        input_flush(h->input, p);
+    else
+        prompt_flush(h, p);
+}
+
+void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct handle *h = handle_of(fi);
+
+    (void)ino;
+    if (h->kind == NODE_INSTRUCT && h->writable) {
+        pid_t tid = fuse_req_ctx(req)->pid;
+        bool killed = tid && closer_is_killed(tid);
+
+        fs_lock(h->fs);
+        prompt_release(h, killed);
+        fs_unlock(h->fs);
+    }
+    close_handle(h);
+    fuse_reply_err(req, 0);
+}

@@ -1,0 +1,634 @@
+#include "render.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "blob.h"
+#include "draft.h"
+#include "errnos.h"
+#include "message.h"
+#include "query.h"
+#include "text.h"
+#include "words.h"
+
+/* ---- outputs ---- */
+
+struct output *output_new(struct fs *fs, struct blob *blob, uint64_t fingerprint,
+                          int64_t duration_ms, struct timespec time)
+{
+    struct output *o = calloc(1, sizeof(*o));
+
+    if (o) {
+        o->ino = fs->next_ino++;
+        HASH_ADD(hh, fs->outputs, ino, sizeof(o->ino), o);
+    }
+    if (!o || !o->hh.tbl) {
+        free(o);
+        blob_unref(blob);
+        return NULL;
+    }
+    o->fs = fs;
+    o->refs = 1;
+    o->blob = blob;
+    o->fingerprint = fingerprint;
+    o->duration_ms = duration_ms;
+    o->time = time;
+    return o;
+}
+
+struct output *output_ref(struct output *o)
+{
+    o->refs++;
+    return o;
+}
+
+void output_unref(struct output *o)
+{
+    if (!o || --o->refs > 0)
+        return;
+    HASH_DELETE(hh, o->fs->outputs, o);
+    blob_unref(o->blob);
+    free(o);
+}
+
+void render_remove_output(struct session *s, bool watchers)
+{
+    if (!s->output)
+        return;
+    output_unref(s->output);
+    s->output = NULL;
+    s->changed = clock_now();
+    if (watchers)
+        watch_output_gone(s->fs->watch, s->name);
+    status_changed(s);
+    store_save(s, NULL, NULL);
+}
+
+static void tell_ready(struct session *s, struct reply *r)
+{
+    char duration[WORDS_DURATION_MAX], size[WORDS_SIZE_MAX];
+
+    words_size(s->output->blob->size, size, sizeof(size));
+    if (s->output->duration_ms >= 0) {
+        words_duration(s->output->duration_ms, duration, sizeof(duration));
+        reply_line(s->fs, r, _("output.mp4 is ready (%s, %s)"), duration, size);
+    } else {
+        reply_line(s->fs, r, _("output.mp4 is ready (%s)"), size);
+    }
+}
+
+/* ---- life ---- */
+
+static struct render *render_new(struct session *s)
+{
+    struct render *n = calloc(1, sizeof(*n));
+
+    if (!n)
+        return NULL;
+    n->session = session_ref(s);
+    n->refs = 1;
+    n->percent = -1;
+    TAILQ_INIT(&n->closers);
+    return n;
+}
+
+static void render_unref(struct render *n)
+{
+    if (--n->refs > 0)
+        return;
+    if (n->blob) {
+        if (n->used)
+            blob_unuse(n->blob);
+        blob_unref(n->blob);
+    }
+    bytes_unref(n->state);
+    reply_unref(n->session->fs, n->reply);
+    session_unref(n->session);
+    free(n->session_id);
+    free(n);
+}
+
+static bool is_current(const struct render *n)
+{
+    return n->session->render == n;
+}
+
+/* It is over. Who waits was told. */
+static void end(struct render *n, int error)
+{
+    struct session *s = n->session;
+
+    s->render = NULL;
+    park_error_all(s->fs, &n->closers, error);
+    if (n->reply)
+        message_end_reply(s, n->reply);
+    status_changed(s);
+    store_save(s, NULL, NULL);
+    render_unref(n);
+}
+
+static void fail(struct render *n, const struct fault *f)
+{
+    struct session *s = n->session;
+    char words[ERROR_WORDS_MAX], hint[ERROR_WORDS_MAX], line[2 * ERROR_WORDS_MAX];
+
+    session_fault_text(s, f, words, hint);
+    snprintf(line, sizeof(line), _("There is no output.mp4: %s"), words);
+    if (n->reply) {
+        reply_line(s->fs, n->reply, "%s", line);
+        if (*hint)
+            reply_line(s->fs, n->reply, "%s", hint);
+    }
+    session_failed_words(s, line, hint);
+    end(n, errnos_of(f));
+}
+
+static void fail_local(struct render *n, int error)
+{
+    struct fault f = fault_local(error);
+
+    fail(n, &f);
+}
+
+void render_drop(struct session *s)
+{
+    struct render *n = s->render;
+
+    if (!n)
+        return;
+    if (n->call)
+        client_cancel(s->fs->client, n->call);
+    session_need_cancel(s, &n->need);
+    if (n->reply)
+        reply_line(s->fs, n->reply, "%s", _("The draft changed; this render was dropped."));
+    end(n, EIO);
+}
+
+void render_leave_reply(struct session *s)
+{
+    if (!s->render || !s->render->reply)
+        return;
+    reply_end(s->fs, s->render->reply);
+    reply_unref(s->fs, s->render->reply);
+    s->render->reply = NULL;
+}
+
+void render_draft_known(struct session *s)
+{
+    if (s->output && s->output->fingerprint != s->fingerprint)
+        render_remove_output(s, true);
+    if (s->render && s->render->fingerprint != s->fingerprint)
+        render_drop(s);
+}
+
+/* ---- download ---- */
+
+static void shown(struct fs *fs, struct saving *w, int error)
+{
+    struct render *n = container_of(w, struct render, saving);
+    struct session *s = n->session;
+
+    (void)error; /* shown all the same; the record is tried again */
+    if (is_current(n)) {
+        watch_output_appeared(fs->watch, s->name);
+        if (n->reply)
+            tell_ready(s, n->reply);
+        history_add(s, "output", _("output.mp4 is ready"));
+        end(n, 0);
+    }
+    render_unref(n);
+}
+
+static void show(struct render *n)
+{
+    struct session *s = n->session;
+    struct blob *b = n->blob;
+
+    n->blob = NULL;
+    if (n->used)
+        blob_unuse(b);
+    n->used = false;
+    output_unref(s->output);
+    s->output = output_new(s->fs, b, n->fingerprint, n->duration_ms, clock_now());
+    if (!s->output) {
+        fail_local(n, ENOMEM);
+        return;
+    }
+    s->changed = s->output->time;
+    session_succeeded(s);
+    n->refs++;
+    store_save(s, &n->saving, shown);
+}
+
+static void sync_file(struct fs *fs, struct store_job *job)
+{
+    struct render *n = container_of(job, struct render, job);
+
+    (void)fs;
+    n->job_error = fdatasync(n->blob->fd) ? errno : 0;
+}
+
+static void file_synced(struct fs *fs, struct store_job *job)
+{
+    struct render *n = container_of(job, struct render, job);
+
+    (void)fs;
+    if (is_current(n)) {
+        if (n->job_error)
+            fail_local(n, n->job_error);
+        else
+            show(n);
+    }
+    render_unref(n);
+}
+
+static void downloaded(void *user, const struct fault *f, uint64_t size)
+{
+    struct render *n = user;
+    struct fs *fs = n->session->fs;
+
+    fs_lock(fs);
+    n->call = 0;
+    if (!is_current(n) || f->kind == FAULT_CANCELLED) {
+        /* dropped, or the next mount goes on */
+    } else if (f->kind != FAULT_NONE) {
+        fail(n, f);
+    } else if (blob_resize(n->blob, size)) {
+        fail_local(n, ENOSPC);
+    } else {
+        n->phase = RENDER_KEEPING;
+        n->job = (struct store_job){.run = sync_file, .done = file_synced};
+        n->refs++;
+        store_run(fs, &n->job);
+    }
+    render_unref(n);
+    fs_unlock(fs);
+}
+
+static void download_progress(void *user, uint64_t received, uint64_t total)
+{
+    struct render *n = user;
+    struct fs *fs = n->session->fs;
+
+    fs_lock(fs);
+    n->percent = total ? (int)(received * 100 / total) : -1;
+    if (is_current(n))
+        status_changed(n->session);
+    fs_unlock(fs);
+}
+
+/* Where to, and from where. */
+struct fetching {
+    struct store_job job;
+    struct render *render;
+    struct blob *blob;
+    char *url;
+    int error;
+};
+
+static void make_file(struct fs *fs, struct store_job *job)
+{
+    struct fetching *g = container_of(job, struct fetching, job);
+
+    g->error = -blob_create(fs, &g->blob);
+}
+
+static void file_made(struct fs *fs, struct store_job *job)
+{
+    struct fetching *g = container_of(job, struct fetching, job);
+    struct render *n = g->render;
+    struct client_download what = {
+        .url = g->url, .render_id = n->id, .max_size = fs->options->cache_size, .expect_mp4 = true};
+    int error = g->error;
+
+    if (!error) {
+        n->blob = g->blob;
+        n->used = true;
+    }
+    if (is_current(n) && !error) {
+        what.fd = g->blob->fd;
+        n->refs++;
+        error = -client_download(fs->client, &what, download_progress, downloaded, n, &n->call);
+        if (error)
+            n->refs--;
+    }
+    if (is_current(n) && error)
+        fail_local(n, error);
+    render_unref(n);
+    free(g->url);
+    free(g);
+}
+
+static void fetch(struct render *n, const char *url)
+{
+    struct session *s = n->session;
+    struct fetching *g = calloc(1, sizeof(*g));
+
+    if (g && url)
+        g->url = strdup(url);
+    if (!g || (url && !g->url)) {
+        free(g);
+        fail_local(n, ENOMEM);
+        return;
+    }
+    n->phase = RENDER_DOWNLOADING;
+    n->percent = -1;
+    g->render = n;
+    n->refs++;
+    g->job = (struct store_job){.run = make_file, .done = file_made};
+    store_run(s->fs, &g->job);
+    status_changed(s);
+}
+
+/* ---- submit and wait ---- */
+
+static void submit(struct fs *fs, struct need *need, const struct fault *f);
+
+static void recorded(struct fs *fs, struct saving *w, int error)
+{
+    struct render *n = container_of(w, struct render, saving);
+
+    (void)fs;
+    if (is_current(n)) {
+        if (error)
+            fail_local(n, -error);
+        else
+            session_need(n->session, &n->need, submit);
+    }
+    render_unref(n);
+}
+
+/* A new id, on disk before the backend hears of it. */
+static void record(struct render *n)
+{
+    client_render_id(n->id);
+    n->phase = RENDER_RECORDING;
+    n->percent = -1;
+    n->refs++;
+    store_save(n->session, &n->saving, recorded);
+}
+
+/* Once more, with a new id; false if that was done already or the draft is not known. */
+static bool submit_again(struct render *n)
+{
+    if (n->again || !n->state)
+        return false;
+    n->again = true;
+    record(n);
+    return true;
+}
+
+static void rendered(void *user, const struct fault *f, const char *url)
+{
+    struct render *n = user;
+    struct fs *fs = n->session->fs;
+
+    fs_lock(fs);
+    n->call = 0;
+    if (!is_current(n) || f->kind == FAULT_CANCELLED) {
+        /* dropped, or the next mount goes on */
+    } else if (f->kind == FAULT_NONE) {
+        fetch(n, url);
+    } else if (f->kind == FAULT_RENDER || f->kind == FAULT_NOT_FOUND) {
+        if (!submit_again(n))
+            fail(n, f);
+    } else {
+        fail(n, f);
+    }
+    render_unref(n);
+    fs_unlock(fs);
+}
+
+static void tell_late(struct render *n)
+{
+    struct session *s = n->session;
+
+    n->late = true;
+    session_failed_words(s, _("The render takes longer than usual."),
+                         s->link ? s->link : _("It goes on; output.mp4 appears when it is done."));
+    if (!n->reply)
+        return;
+    reply_line(s->fs, n->reply, "%s",
+               _("The render takes longer than usual. It goes on; output.mp4 appears when it is "
+                 "done."));
+    if (s->link)
+        reply_line(s->fs, n->reply, "%s", s->link);
+    message_end_reply(s, n->reply);
+    reply_unref(s->fs, n->reply);
+    n->reply = NULL;
+}
+
+static void render_progress(void *user, int percent, bool late)
+{
+    struct render *n = user;
+    struct fs *fs = n->session->fs;
+
+    fs_lock(fs);
+    if (is_current(n)) {
+        n->percent = percent;
+        if (late && !n->late)
+            tell_late(n);
+        status_changed(n->session);
+    }
+    fs_unlock(fs);
+}
+
+static void wait_for_it(struct render *n)
+{
+    int r;
+
+    n->phase = RENDER_WAITING;
+    n->refs++;
+    r = client_render_wait(n->session->fs->client, n->id, render_progress, rendered, n, &n->call);
+    if (r) {
+        n->refs--;
+        fail_local(n, -r);
+    }
+}
+
+static void submitted(void *user, const struct fault *f)
+{
+    struct render *n = user;
+    struct session *s = n->session;
+    struct fs *fs = s->fs;
+
+    fs_lock(fs);
+    n->call = 0;
+    if (!is_current(n) || f->kind == FAULT_CANCELLED) {
+        /* dropped, or the next mount goes on */
+    } else if (f->kind == FAULT_SESSION && !n->renewed) {
+        n->renewed = true;
+        session_lost(s, n->session_id);
+        session_need(s, &n->need, submit);
+    } else if (f->kind != FAULT_NONE) {
+        fail(n, f);
+    } else {
+        park_error_all(fs, &n->closers, 0);
+        wait_for_it(n);
+    }
+    render_unref(n);
+    fs_unlock(fs);
+}
+
+static int submit_draft(struct fs *fs, struct render *n)
+{
+    const char *draft;
+    size_t len;
+    int r;
+
+    if (!n->state)
+        return -ENODATA;
+    r = draft_find(n->state->data, n->state->len, &draft, &len);
+    if (r)
+        return r;
+    free(n->session_id);
+    n->session_id = strdup(n->session->id);
+    if (!n->session_id)
+        return -ENOMEM;
+    n->refs++;
+    r = client_render_submit(fs->client, n->session_id, n->id, draft, len, submitted, n, &n->call);
+    if (r)
+        n->refs--;
+    return r;
+}
+
+static void submit(struct fs *fs, struct need *need, const struct fault *f)
+{
+    struct render *n = container_of(need, struct render, need);
+    int r;
+
+    if (f->kind != FAULT_NONE) {
+        fail(n, f);
+        return;
+    }
+    n->phase = RENDER_SUBMITTING;
+    r = submit_draft(fs, n);
+    if (r)
+        fail_local(n, -r);
+}
+
+/* ---- starting ---- */
+
+static void nothing_to_render(struct session *s, struct reply *r, struct parked *closer)
+{
+    if (r) {
+        reply_line(s->fs, r, "%s",
+                   _("There is nothing to render yet: the timeline has no segments."));
+        message_end_reply(s, r);
+    }
+    session_failed_words(s, _("There is nothing to render yet: the timeline has no segments."),
+                         _("Write to instruct what to do with the inputs."));
+    if (closer)
+        park_error(s->fs, closer, 0);
+}
+
+/* One reply is told of the outcome: the newest. */
+static void attach(struct render *n, struct reply *r, struct parked *closer)
+{
+    struct session *s = n->session;
+
+    if (r) {
+        if (n->reply) {
+            reply_end(s->fs, n->reply);
+            reply_unref(s->fs, n->reply);
+        }
+        n->reply = reply_ref(r);
+    }
+    if (closer && n->phase <= RENDER_SUBMITTING)
+        park_wait(s->fs, closer, &n->closers, 0, NULL, NULL);
+    else if (closer)
+        park_error(s->fs, closer, 0);
+}
+
+void render_start(struct session *s, struct bytes *state, struct reply *reply, struct parked *closer)
+{
+    struct render *n;
+
+    if (s->output && s->output->fingerprint == s->fingerprint) {
+        if (reply) {
+            tell_ready(s, reply);
+            message_end_reply(s, reply);
+        }
+        if (closer)
+            park_error(s->fs, closer, 0);
+        return;
+    }
+    if (!s->ready) {
+        nothing_to_render(s, reply, closer);
+        return;
+    }
+    if (s->render) { /* of this draft: another one was dropped when this one became known */
+        attach(s->render, reply, closer);
+        return;
+    }
+    n = render_new(s);
+    if (!n) {
+        if (reply)
+            message_end_reply(s, reply);
+        if (closer)
+            park_error(s->fs, closer, ENOMEM);
+        return;
+    }
+    s->render = n;
+    n->state = bytes_ref(state);
+    n->fingerprint = s->fingerprint;
+    n->duration_ms = s->duration_ms;
+    attach(n, reply, closer);
+    if (reply)
+        reply_line(s->fs, reply, "%s", _("Rendering ..."));
+    status_changed(s);
+    record(n);
+}
+
+int render_restore(struct session *s, const char *id, uint64_t fingerprint, int64_t duration_ms)
+{
+    struct render *n;
+
+    if (!id || strlen(id) >= sizeof(n->id))
+        return -EPROTO;
+    n = render_new(s);
+    if (!n)
+        return -ENOMEM;
+    strcpy(n->id, id);
+    n->fingerprint = fingerprint;
+    n->duration_ms = duration_ms;
+    n->phase = RENDER_WAITING;
+    s->render = n;
+    return 0;
+}
+
+static void read_state(struct fs *fs, struct store_job *job)
+{
+    struct render *n = container_of(job, struct render, job);
+    char *data = NULL;
+    size_t len;
+
+    /* Without it the render can be waited for, only not be submitted again. */
+    if (store_read_file(fs, n->session->uuid, "state.json", STATE_MAX, &data, &len) == 0 &&
+        draft_fingerprint(data, len) == n->fingerprint)
+        n->state = bytes_new(data, len);
+    free(data);
+}
+
+static void state_read(struct fs *fs, struct store_job *job)
+{
+    struct render *n = container_of(job, struct render, job);
+
+    (void)fs;
+    if (is_current(n))
+        wait_for_it(n);
+    render_unref(n);
+}
+
+void render_resume(struct session *s)
+{
+    struct render *n = s->render;
+
+    if (!n)
+        return;
+    n->job = (struct store_job){.run = read_state, .done = state_read};
+    n->refs++;
+    store_run(s->fs, &n->job);
+}

@@ -1,0 +1,26 @@
+/*
+ * One content of an input on its way to the backend, and the closes that wait for it.
+ *
+ *   wait for the session ──> send ──> record on disk ──> answer the closes
+ *
+ * A newer content supersedes the upload under way and takes over who waits for it. All functions need fs->lock.
+ */
+#ifndef LIPSYNCFS_UPLOAD_H
+#define LIPSYNCFS_UPLOAD_H
+
+#include "inputs.h"
+
+struct upload;
+
+/* Sends the input's content, or its link. `closer` waits for the outcome; NULL: in the background, where a failure is
+ * told by the next open of `instruct`. */
+void upload_start(struct input *in, struct parked *closer);
+
+/* Ends the upload under way, if there is one; who waits gets `error`. */
+void upload_cancel(struct input *in, int error);
+
+/* Were the program to end now, would its close not have succeeded, and the file not be there? */
+bool upload_is_tentative(const struct upload *u);
+int upload_percent(const struct upload *u); /* 0-100 */
+
+#endif
