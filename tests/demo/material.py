@@ -55,7 +55,7 @@ def studio(rng):
 def through_a_bad_microphone(samples, rng):
     """A room's echo, a narrow band, hum, noise."""
     time = numpy.arange(int(0.35 * RATE)) / RATE
-    room = 0.12 * rng.standard_normal(len(time)) * numpy.exp(-time / 0.09)
+    room = 0.03 * rng.standard_normal(len(time)) * numpy.exp(-time / 0.09)
     room[0] = 1
     size = 1 << (len(samples) + len(room)).bit_length()
     spectrum = numpy.fft.rfft(samples, size) * numpy.fft.rfft(room, size)

@@ -210,8 +210,10 @@ class Backend:
     # poll download media.
 
     def requests(self, endpoint=None):
-        return [r for r in json.loads(self.call("/_local/requests"))
-                if endpoint in (None, r["endpoint"]) and r["endpoint"] != "control"]
+        requests = json.loads(self.call("/_local/requests"))
+        for request in requests:
+            request["headers"] = {name.lower(): value for name, value in request["headers"].items()}
+        return [r for r in requests if endpoint in (None, r["endpoint"])]
 
     def messages(self):
         return [r["text"] for r in self.requests("message") if "text" in r]
