@@ -11,8 +11,9 @@
 #include "text.h"
 #include "utf8.h"
 
-#define VOICES_MAX 8 /* authors that speak at the same time; more take the place of the quietest   \
-                      */
+#define VOICES_MAX                                                                                 \
+    8 /* authors that speak at the same time; more take the place of the quietest                  \
+       */
 #define AUTHOR_MAX 128
 #define NOTICE_MAX 400 /* bytes of a closing notice; what is longer is an answer */
 
@@ -333,6 +334,13 @@ static bool was_said_last(const struct buffer *said, const char *whole, size_t l
     return is_space(said->data[at - 1]) && !memcmp(said->data + at, whole, len);
 }
 
+/* Is the whole text what was said, or does it begin or end so? */
+static bool repeats(const struct event_item *whole, const struct buffer *said)
+{
+    return said->len && (compare(said->data, said->len, whole->text, whole->len).all ||
+                         was_said_last(said, whole->text, whole->len));
+}
+
 /* Where the sentence begins that holds text[at]. */
 static size_t sentence_start(const char *text, size_t at)
 {
@@ -348,10 +356,8 @@ static size_t sentence_start(const char *text, size_t at)
 static void add_whole(struct transcript *t, const struct event_item *item)
 {
     struct voice *v = voice_of(t, item);
-    /* Pieces that did not name their author. */
-    if (!v->said.len && t->last && t->last->said.len &&
-        compare(t->last->said.data, t->last->said.len, item->text, item->len).all)
-        v = t->last;
+    if (!v->said.len && t->last && repeats(item, &t->last->said))
+        v = t->last; /* its pieces did not name their author */
 
     const char *said = v->said.len ? v->said.data : "";
     size_t said_len = v->said.len;
@@ -373,6 +379,7 @@ static void add_whole(struct transcript *t, const struct event_item *item)
             part(t);
         say(t, v, EVENT_WHOLE, fresh, fresh_len);
     }
+    scrub_finish(&t->scrub); /* nothing goes on behind a whole text */
     t->last_shape = EVENT_WHOLE;
     if (o.all && o.said < said_len) {
         /* A whole of less than was said: the rest awaits the next one. */
