@@ -232,6 +232,9 @@ void transfer_resume(struct transfer *t)
         return;
     t->paused = false;
     transfer_moved(t);
+    /* A form's part remembers that its reader paused even where libcurl, having some bytes of the form
+     * to send, has not paused the transfer; only the change from paused to not makes it ask again. */
+    curl_easy_pause(t->e.easy, CURLPAUSE_ALL);
     curl_easy_pause(t->e.easy, CURLPAUSE_CONT);
 }
 
