@@ -1,9 +1,9 @@
 /*
  * Files of the cache: the bytes of an input or of a render, counted against the cache's size.
  *
- * A blob is shared by reference (its handles, its upload, its input); while anyone uses its bytes it has one open
- * descriptor. Losing the last reference removes the file: who wants it kept over an unmount keeps its reference.
- * Functions marked "no lock" do I/O; the rest need fs->lock.
+ * A blob is shared by reference (its handles, its upload, its input); while anyone uses its bytes
+ * it has one open descriptor. Losing the last reference removes the file: who wants it kept over an
+ * unmount keeps its reference. Functions marked "no lock" do I/O; the rest need fs->lock.
  */
 #ifndef LIPSYNCFS_BLOB_H
 #define LIPSYNCFS_BLOB_H
@@ -32,11 +32,13 @@ struct blob *blob_adopt(struct fs *fs, const char *name, uint64_t size, bool pre
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b); /* NULL is fine */
 
-/* No lock; the caller has a reference. Opens the file if it is not open. -ENODATA: dropped from the cache. */
+/* No lock; the caller has a reference. Opens the file if it is not open. -ENODATA: dropped from the
+ * cache. */
 int blob_use(struct blob *b);
 void blob_unuse(struct blob *b);
 
-/* Accounts for a new size. -ENOSPC: no room in the cache, even after dropping what can come again. */
+/* Accounts for a new size. -ENOSPC: no room in the cache, even after dropping what can come again.
+ */
 int blob_resize(struct blob *b, uint64_t size);
 
 /* Drops the file; it will have to be fetched again. */

@@ -1,6 +1,6 @@
 /*
- * Bytes that never change, shared by reference: the backend's last answer and what open files read of it.
- * Counting is atomic: any thread, with or without the lock.
+ * Bytes that never change, shared by reference: the backend's last answer and what open files read
+ * of it. Counting is atomic: any thread, with or without the lock.
  */
 #ifndef LIPSYNCFS_BYTES_H
 #define LIPSYNCFS_BYTES_H
@@ -17,7 +17,7 @@ struct bytes {
 /* One reference for the caller; NULL: no memory. `data` is copied. */
 struct bytes *bytes_new(const void *data, size_t len);
 struct bytes *bytes_new_line(const void *data, size_t len); /* a newline is added */
-struct bytes *bytes_ref(struct bytes *b); /* NULL is passed through */
-void bytes_unref(struct bytes *b);        /* NULL is fine */
+struct bytes *bytes_ref(struct bytes *b);                   /* NULL is passed through */
+void bytes_unref(struct bytes *b);                          /* NULL is fine */
 
 #endif

@@ -91,8 +91,7 @@ static void make_file(struct fs *fs, struct store_job *job)
 static void file_made(struct fs *fs, struct store_job *job)
 {
     struct fetch *g = container_of(job, struct fetch, job);
-    struct client_download what = {
-        .url = g->input->url, .fd = g->fd, .max_size = g->blob->size};
+    struct client_download what = {.url = g->input->url, .fd = g->fd, .max_size = g->blob->size};
     int error = g->error;
 
     if (!error)

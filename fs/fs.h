@@ -1,13 +1,14 @@
 /*
  * The mount as a whole: the one lock, what is done after it, and what everything shares.
  *
- * Threads. FUSE workers, the client's thread, the store's, the watch's and the parking attendant's all work
- * on the tree and the sessions under fs->lock, which is held for memory work only: no I/O, no
- * call into libfuse, nothing that waits. What has to follow (an answer to the kernel, closing or
- * removing a file) is deferred with fs_defer and runs on the thread that lets go of the lock, in order.
- * The client's functions only queue a command and may be called with the lock held.
+ * Threads. FUSE workers, the client's thread, the store's, the watch's and the parking attendant's
+ * all work on the tree and the sessions under fs->lock, which is held for memory work only: no I/O,
+ * no call into libfuse, nothing that waits. What has to follow (an answer to the kernel, closing or
+ * removing a file) is deferred with fs_defer and runs on the thread that lets go of the lock, in
+ * order. The client's functions only queue a command and may be called with the lock held.
  *
- * Locks are taken in this order: an input's `io`, then fs->lock, then what the client and watch have inside.
+ * Locks are taken in this order: an input's `io`, then fs->lock, then what the client and watch
+ * have inside.
  */
 #ifndef LIPSYNCFS_FS_H
 #define LIPSYNCFS_FS_H
@@ -73,7 +74,7 @@ struct fs {
     char *readme;
     size_t readme_len;
 
-    struct session *by_name; /* uthash, handle hh_name */
+    struct session *by_name;   /* uthash, handle hh_name */
     struct session *by_number; /* uthash, handle hh_number; in order of number */
     struct timespec root_changed;
     struct input *inputs;   /* uthash, by inode number, handle hh_ino */
@@ -85,7 +86,7 @@ struct fs {
     struct timespec balance_changed;
     struct query_run *balance_run; /* the newest query of the balance */
     uint64_t balance_seq;          /* the newest answer taken over */
-    struct parked_list askers; /* opens that wait for a query */
+    struct parked_list askers;     /* opens that wait for a query */
     int64_t down_until_ms;         /* queries fail at once until then */
 
     int cache_dir;
@@ -108,11 +109,11 @@ void fs_defer(struct fs *fs, struct later *l, void (*run)(struct later *l));
 /* Closes a descriptor once the lock is let go. */
 void fs_defer_close(struct fs *fs, int fd);
 
-/* An open was answered, but its process is gone and no release will come: frees the handle. No lock held.
- * (fs/ops.c) */
+/* An open was answered, but its process is gone and no release will come: frees the handle. No lock
+ * held. (fs/ops.c) */
 void fs_open_unclaimed(struct fs *fs, uint64_t handle);
 
-int64_t clock_ms(void);       /* monotonic */
+int64_t clock_ms(void);          /* monotonic */
 struct timespec clock_now(void); /* real time */
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Open files. One struct for all kinds; FUSE keeps the pointer.
  *
- * A handle belongs to the kernel from the answered open to the release; its fields need fs->lock unless they never
- * change after the open.
+ * A handle belongs to the kernel from the answered open to the release; its fields need fs->lock
+ * unless they never change after the open.
  */
 #ifndef LIPSYNCFS_HANDLE_H
 #define LIPSYNCFS_HANDLE_H
@@ -47,7 +47,7 @@ struct handle {
     struct fs *fs;
     enum node_kind kind;
     bool writable;
-    bool open; /* was answered, and its blob is in use */
+    bool open;     /* was answered, and its blob is in use */
     off_t read_to; /* reply.txt: where its reader is */
     struct session *session;
     struct input *input;

@@ -1,6 +1,7 @@
 #include "inputs.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -170,7 +171,8 @@ size_t inputs_submit_again(struct session *s)
     struct input *in, *next;
     size_t n = 0;
 
-    HASH_ITER (hh_name, s->inputs, in, next) {
+    HASH_ITER(hh_name, s->inputs, in, next)
+    {
         /* What was dropped from the cache can only be fetched from the session that is gone. */
         if (in->state != INPUT_UPLOADED || in->upload || (in->content && !in->content->present))
             continue;
@@ -184,16 +186,17 @@ void inputs_resume(struct session *s)
 {
     struct input *in, *next;
 
-    HASH_ITER (hh_name, s->inputs, in, next)
-        if (in->state == INPUT_UPLOADING && !in->upload)
-            upload_start(in, NULL);
+    HASH_ITER(hh_name, s->inputs, in, next)
+    if (in->state == INPUT_UPLOADING && !in->upload)
+        upload_start(in, NULL);
 }
 
 int inputs_report(struct session *s)
 {
     struct input *in, *next;
 
-    HASH_ITER (hh_name, s->inputs, in, next) {
+    HASH_ITER(hh_name, s->inputs, in, next)
+    {
         if (!in->unreported)
             continue;
         in->unreported = false;
@@ -207,7 +210,8 @@ static struct input *oldest_evictable(struct fs *fs)
 {
     struct input *in, *next, *oldest = NULL;
 
-    HASH_ITER (hh_ino, fs->inputs, in, next) {
+    HASH_ITER(hh_ino, fs->inputs, in, next)
+    {
         if (in->state != INPUT_UPLOADED || !in->url || !in->content || !in->content->present ||
             in->content->users || in->unsynced || in->upload)
             continue;
@@ -299,7 +303,8 @@ ssize_t input_read(struct input *in, void *data, size_t size, off_t offset)
     return n;
 }
 
-/* Makes sure that there is a file to write to, with the first `keep` bytes of what was there. in->io held. */
+/* Makes sure that there is a file to write to, with the first `keep` bytes of what was there.
+ * in->io held. */
 static int need_work(struct input *in, uint64_t keep)
 {
     struct fs *fs = in->session->fs;

@@ -5,9 +5,10 @@
  *    │  (a temporary name)   │  └──> FAILED ──written again, renamed──> UPLOADING
  *    └──> TEMPORARY ──rename─┘
  *
- * `content` is what was closed last and never changes; writing goes to `work`, a new file (a copy, where the old
- * bytes are still wanted), which becomes the content at the last close. While a replacement is on its way
- * the old content waits in `previous`: an interrupted writer gives it back.
+ * `content` is what was closed last and never changes; writing goes to `work`, a new file (a copy,
+ * where the old bytes are still wanted), which becomes the content at the last close. While a
+ * replacement is on its way the old content waits in `previous`: an interrupted writer gives it
+ * back.
  *
  * Functions need fs->lock, except those marked "no lock", which do I/O.
  */
@@ -66,14 +67,15 @@ void input_unref(struct input *in);
 
 uint64_t input_size(const struct input *in);
 
-/* May it be removed, or given a name under which nothing is uploaded? Not once the backend has it. */
+/* May it be removed, or given a name under which nothing is uploaded? Not once the backend has it.
+ */
 bool input_is_sent(const struct input *in);
 
 /* Takes it out of the tree; an upload under way is cancelled. */
 void input_remove(struct input *in);
 
-/* Gives it another name (taken over) in the same session, replacing `target` (may be NULL); uploads it if that
- * is due now. */
+/* Gives it another name (taken over) in the same session, replacing `target` (may be NULL); uploads
+ * it if that is due now. */
 void input_rename(struct input *in, struct input *target, char *name);
 
 /* The writer is gone: what was written since goes, what was there before stays. */

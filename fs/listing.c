@@ -42,9 +42,9 @@ static bool add_root(struct listing *l, struct fs *fs)
 
     if (!add(l, INO_README, S_IFREG, "README.txt") || !add(l, INO_BALANCE, S_IFREG, "credits"))
         return false;
-    HASH_ITER (hh_number, fs->by_number, s, next)
-        if (!add(l, s->number * NODES_PER_SESSION + NODE_SESSION, S_IFDIR, s->name))
-            return false;
+    HASH_ITER(hh_number, fs->by_number, s, next)
+    if (!add(l, s->number * NODES_PER_SESSION + NODE_SESSION, S_IFDIR, s->name))
+        return false;
     return true;
 }
 
@@ -65,9 +65,9 @@ static bool add_inputs(struct listing *l, struct session *s)
 {
     struct input *in, *next;
 
-    HASH_ITER (hh_name, s->inputs, in, next)
-        if (!add(l, in->ino, in->link ? S_IFLNK : S_IFREG, in->name))
-            return false;
+    HASH_ITER(hh_name, s->inputs, in, next)
+    if (!add(l, in->ino, in->link ? S_IFLNK : S_IFREG, in->name))
+        return false;
     return true;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The entries of a directory as they were when its listing began, so that a long listing neither misses nor repeats
- * anything. Owned by its handle.
+ * The entries of a directory as they were when its listing began, so that a long listing neither
+ * misses nor repeats anything. Owned by its handle.
  */
 #ifndef LIPSYNCFS_LISTING_H
 #define LIPSYNCFS_LISTING_H

@@ -120,7 +120,9 @@ static int check_mountpoint(const char *mountpoint)
     if (stat(mountpoint, &st) == 0 && S_ISDIR(st.st_mode))
         return 0;
     fprintf(stderr, "lipsyncfs: %s: %s\n", mountpoint,
-            strerror(S_ISDIR(st.st_mode) ? errno : errno ? errno : ENOTDIR));
+            strerror(S_ISDIR(st.st_mode) ? errno
+                     : errno             ? errno
+                                         : ENOTDIR));
     return -1;
 }
 
@@ -285,8 +287,8 @@ static void resume(void)
     size_t count;
 
     fs_lock(&fs);
-    HASH_ITER (hh_number, fs.by_number, s, next)
-        session_resume(s);
+    HASH_ITER(hh_number, fs.by_number, s, next)
+    session_resume(s);
     count = HASH_CNT(hh_number, fs.by_number);
     if (count)
         query_balance(&fs, NULL);

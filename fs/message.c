@@ -1,6 +1,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -341,7 +342,8 @@ static void done(void *user, const struct fault *f, const struct turn_result *r)
     if (j->stopped) {
         /* the session is gone */
     } else if (f->kind == FAULT_CANCELLED) {
-        /* The mount is going away. The record says that it left: the next mount looks what became of it. */
+        /* The mount is going away. The record says that it left: the next mount looks what became
+         * of it. */
         park_error_all(fs, &j->closers, ESHUTDOWN);
         reply_end(fs, j->reply);
     } else if (f->kind == FAULT_SESSION && !j->taken && !j->renewed && !j->resumed) {

@@ -1,9 +1,9 @@
 /*
  * One message at a time: from the close of `instruct` to the end of the work.
  *
- * A message for the backend is recorded on disk before it is sent, so that a program that is killed knows it may have
- * left: it is never sent again, the state is read instead. The free commands are carried out here.
- * All functions need fs->lock.
+ * A message for the backend is recorded on disk before it is sent, so that a program that is killed
+ * knows it may have left: it is never sent again, the state is read instead. The free commands are
+ * carried out here. All functions need fs->lock.
  */
 #ifndef LIPSYNCFS_MESSAGE_H
 #define LIPSYNCFS_MESSAGE_H
@@ -12,8 +12,9 @@
 
 struct job;
 
-/* Takes over `text` (len bytes and a NUL, valid UTF-8). `before`: the state when instruct was opened (may be NULL), known as
- * `before_seq`. `closer` is answered when the backend has taken it, or when a command is done; may be NULL. */
+/* Takes over `text` (len bytes and a NUL, valid UTF-8). `before`: the state when instruct was
+ * opened (may be NULL), known as `before_seq`. `closer` is answered when the backend has taken it,
+ * or when a command is done; may be NULL. */
 void message_submit(struct session *s, char *text, size_t len, struct bytes *before,
                     uint64_t before_seq, struct parked *closer);
 

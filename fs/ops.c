@@ -108,7 +108,8 @@ static int set_size(struct fs *fs, const struct node *n, struct input *in, off_t
     return 0;
 }
 
-/* Modes and owners stay as they are; asking for others is no error, for programs that copy files ask. */
+/* Modes and owners stay as they are; asking for others is no error, for programs that copy files
+ * ask. */
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
                        struct fuse_file_info *fi)
 {
@@ -237,14 +238,12 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 
     (void)ino;
     fs_lock(fs);
-    free_bytes = fs->cache_used < fs->options->cache_size
-                     ? fs->options->cache_size - fs->cache_used
-                     : 0;
+    free_bytes =
+        fs->cache_used < fs->options->cache_size ? fs->options->cache_size - fs->cache_used : 0;
     st.f_files = INPUTS_MAX;
     st.f_ffree = st.f_favail = INPUTS_MAX;
     fs_unlock(fs);
-    if (fstatvfs(fs->cache_dir, &disk) == 0 &&
-        (uint64_t)disk.f_bavail * disk.f_frsize < free_bytes)
+    if (fstatvfs(fs->cache_dir, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < free_bytes)
         free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
     st.f_bsize = st.f_frsize = 4096;
     st.f_blocks = fs->options->cache_size / 4096;
@@ -280,5 +279,6 @@ const struct fuse_lowlevel_ops ops_table = {
     .create = ops_create,
     .poll = ops_poll,
     .fallocate = ops_fallocate,
-    /* No xattrs: the kernel would ask for one before every write. No locks: it keeps those itself. */
+    /* No xattrs: the kernel would ask for one before every write. No locks: it keeps those itself.
+     */
 };

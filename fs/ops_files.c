@@ -50,9 +50,8 @@ static void asked(struct fs *fs, struct query_wait *w, const struct fault *f, st
     if (f->kind != FAULT_NONE && h->session)
         session_failed(h->session, f);
     if (f->kind == FAULT_NONE)
-        h->snapshot = h->kind == NODE_STATE || h->kind == NODE_TIMELINE
-                          ? state_file(state, h->kind)
-                          : query_credits_text(fs);
+        h->snapshot = h->kind == NODE_STATE || h->kind == NODE_TIMELINE ? state_file(state, h->kind)
+                                                                        : query_credits_text(fs);
     answer_ask(h, errnos_of(f));
 }
 
@@ -102,7 +101,8 @@ static int take_last(struct handle *h)
         size = s->state_size;
     }
     fs_unlock(fs);
-    if (!state && size && (r = store_read_file(fs, s->uuid, "state.json", STATE_MAX, &data, &len)) == 0)
+    if (!state && size &&
+        (r = store_read_file(fs, s->uuid, "state.json", STATE_MAX, &data, &len)) == 0)
         state = bytes_new(data, len);
     free(data);
     if (!h->snapshot && !r)
@@ -371,8 +371,7 @@ void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct 
     free(buf);
 }
 
-void ops_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi,
-              struct fuse_pollhandle *ph)
+void ops_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
 {
     struct handle *h = handle_of(fi);
     unsigned events = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;

@@ -213,7 +213,8 @@ void park_give_up_all(struct fs *fs, int error, bool patient)
     do {
         /* Giving one up may answer others: begin anew after each. */
         again = false;
-        HASH_ITER (hh, fs->park.by_id, p, next) {
+        HASH_ITER(hh, fs->park.by_id, p, next)
+        {
             if (p->waiting && (patient || !p->patient)) {
                 give_up(fs, p, error);
                 again = true;
@@ -272,7 +273,8 @@ static int64_t expire(struct fs *fs)
     struct parked *p;
 
 again:
-    TAILQ_FOREACH (p, &fs->park.timed, timed) {
+    TAILQ_FOREACH(p, &fs->park.timed, timed)
+    {
         if (p->deadline_ms <= now) {
             give_up(fs, p, ETIMEDOUT);
             next = 0;

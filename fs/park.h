@@ -6,19 +6,21 @@
  *   park_wait       (lock)     now it waits in a list, perhaps with a deadline
  *   park_error …    (lock)     claims it; the answer leaves after the lock is let go
  *
- * A waiting request ends in one of: an answer; an interrupt by a signal that ends its process (EINTR); its
- * deadline (ETIMEDOUT); the mount going away (ESHUTDOWN). For the last three the attendant, a thread of
- * this module, calls give_up with the error: it must answer (or park again); NULL answers with the error.
+ * A waiting request ends in one of: an answer; an interrupt by a signal that ends its process
+ * (EINTR); its deadline (ETIMEDOUT); the mount going away (ESHUTDOWN). For the last three the
+ * attendant, a thread of this module, calls give_up with the error: it must answer (or park again);
+ * NULL answers with the error.
  *
- * The kernel tells of one signal for each request, whichever it is. So the attendant looks in /proc which
- * one is meant, and goes on looking at such a request from time to time: the next signal may be one that counts.
- * libfuse may still run an interrupt callback after the answer, so it gets an id, never a pointer.
+ * The kernel tells of one signal for each request, whichever it is. So the attendant looks in /proc
+ * which one is meant, and goes on looking at such a request from time to time: the next signal may
+ * be one that counts. libfuse may still run an interrupt callback after the answer, so it gets an
+ * id, never a pointer.
  */
 #ifndef LIPSYNCFS_PARK_H
 #define LIPSYNCFS_PARK_H
 
-#define PARK_MAX 100000      /* waiting requests; more get ENOMEM */
-#define PARK_LOOK_MS 20      /* between two looks at an interrupted process */
+#define PARK_MAX 100000 /* waiting requests; more get ENOMEM */
+#define PARK_LOOK_MS 20 /* between two looks at an interrupted process */
 
 struct fs;
 struct parked;
@@ -54,8 +56,8 @@ void park_bytes(struct fs *fs, struct parked *p, const void *bytes, size_t len);
 /* Answers the whole list. */
 void park_error_all(struct fs *fs, struct parked_list *list, int error);
 
-/* Gives up what waits (the mount is going away), without the lock; `patient` ones too, or not yet. From the first
- * call on new requests that could wait are refused. */
+/* Gives up what waits (the mount is going away), without the lock; `patient` ones too, or not yet.
+ * From the first call on new requests that could wait are refused. */
 void park_give_up_all(struct fs *fs, int error, bool patient);
 
 /* This request is worth waiting for while the mount goes away (an upload). Lock held. */

@@ -113,7 +113,8 @@ static void ask(struct handle *h)
     struct prompt *pr = &h->prompt;
 
     park_wait(s->fs, pr->opener, &s->checks, clock_ms() + PROMPT_OPEN_MS, opener_gives_up, h);
-    /* One more, so that an answer that comes at once does not end the open before the other was asked. */
+    /* One more, so that an answer that comes at once does not end the open before the other was
+     * asked. */
     pr->waiting = 3;
     pr->state_wait.done = state_known;
     pr->balance_wait.done = balance_known;

@@ -4,8 +4,8 @@
  *   open ──> its turn ──> uploads ended ──> session, state and balance known ──> open
  *   close by the last holder ──> one message (message.h)
  *
- * While a message is being answered opens wait, in order of arrival; the one let in next is alone until it has sent
- * or closed. All functions need fs->lock, prompt_flush aside.
+ * While a message is being answered opens wait, in order of arrival; the one let in next is alone
+ * until it has sent or closed. All functions need fs->lock, prompt_flush aside.
  */
 #ifndef LIPSYNCFS_PROMPT_H
 #define LIPSYNCFS_PROMPT_H
@@ -23,7 +23,8 @@ void prompt_open(struct handle *h, struct parked *p, const struct fuse_file_info
 int prompt_write(struct handle *h, const char *data, size_t len);
 void prompt_truncate(struct handle *h, size_t size);
 
-/* No lock. A FLUSH: sends what was written if this was the last close, and answers when the backend took it. */
+/* No lock. A FLUSH: sends what was written if this was the last close, and answers when the backend
+ * took it. */
 void prompt_flush(struct handle *h, struct parked *p);
 
 /* The handle is going: what was written and not sent goes now, in the background. */

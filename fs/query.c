@@ -16,9 +16,9 @@ struct query_run {
     uint64_t seq;
     int64_t started_ms;
     bool ended;
-    bool changed; /* something changed since it began */
-    bool renewed; /* asked again of a new session */
-    char *session_id; /* asked about */
+    bool changed;         /* something changed since it began */
+    bool renewed;         /* asked again of a new session */
+    char *session_id;     /* asked about */
     struct bytes *answer; /* to share: kept while it is small */
     struct need need;
     TAILQ_HEAD(, query_wait) waits;
@@ -134,9 +134,9 @@ static void connected(struct fs *fs, struct need *n, const struct fault *f)
     free(run->session_id);
     run->session_id = strdup(run->session->id);
     run->started_ms = clock_ms();
-    r = run->session_id ? client_state(fs->client, run->session_id, CLIENT_ONE_TRY, state_known, run,
-                                       NULL)
-                        : -ENOMEM;
+    r = run->session_id
+            ? client_state(fs->client, run->session_id, CLIENT_ONE_TRY, state_known, run, NULL)
+            : -ENOMEM;
     if (r) {
         failed = fault_local(-r);
         end(run, &failed, NULL);

@@ -1,9 +1,10 @@
 /*
  * Questions to the backend that many may ask at once: a session's state, the balance.
  *
- * Queries of the same thing that begin within QUERY_SHARE_MS share one exchange and one answer, unless
- * something changed meanwhile. Every answer becomes the last one, also when nobody waits for it any more; an older
- * question's answer never replaces a newer one's. All functions need fs->lock.
+ * Queries of the same thing that begin within QUERY_SHARE_MS share one exchange and one answer,
+ * unless something changed meanwhile. Every answer becomes the last one, also when nobody waits for
+ * it any more; an older question's answer never replaces a newer one's. All functions need
+ * fs->lock.
  */
 #ifndef LIPSYNCFS_QUERY_H
 #define LIPSYNCFS_QUERY_H
@@ -19,12 +20,13 @@
 struct query_wait {
     TAILQ_ENTRY(query_wait) link;
     struct query_run *run; /* NULL: not waiting */
-    /* `state`: the text of data.state (NULL for the balance and on a fault), valid during the call */
+    /* `state`: the text of data.state (NULL for the balance and on a fault), valid during the call
+     */
     void (*done)(struct fs *fs, struct query_wait *w, const struct fault *f, struct bytes *state);
 };
 
-/* Starts or joins a query; w->done comes later, exactly once, unless query_leave was called. `w` may be NULL: a
- * refresh in the background. */
+/* Starts or joins a query; w->done comes later, exactly once, unless query_leave was called. `w`
+ * may be NULL: a refresh in the background. */
 void query_state(struct session *s, struct query_wait *w);
 void query_balance(struct fs *fs, struct query_wait *w);
 void query_leave(struct query_wait *w);

@@ -56,8 +56,8 @@ static bool add_blob(cJSON *o, const char *key, const struct blob *b)
 
 static bool add_input(cJSON *list, const struct input *in)
 {
-    /* A replacement on its way, with its close still waiting: were we killed now, that close would not have
-     * succeeded, so the record keeps what was there before it. */
+    /* A replacement on its way, with its close still waiting: were we killed now, that close would
+     * not have succeeded, so the record keeps what was there before it. */
     bool before = in->upload && upload_is_tentative(in->upload);
     const struct blob *content = before ? in->previous : in->content;
     enum input_state state = before ? INPUT_UPLOADED : in->state;
@@ -74,8 +74,7 @@ static bool add_input(cJSON *list, const struct input *in)
            add_blob(o, "content", content) && add_text(o, "link", in->link) &&
            add_text(o, "url", before ? in->previous_url : in->url) &&
            add_time(o, "mtime", in->mtime) && add_time(o, "atime", in->atime) &&
-           add_text(o, "words", in->words) &&
-           cJSON_AddNumberToObject(o, "error", in->error) &&
+           add_text(o, "words", in->words) && cJSON_AddNumberToObject(o, "error", in->error) &&
            cJSON_AddBoolToObject(o, "unreported", in->unreported);
 }
 
@@ -86,9 +85,9 @@ static bool add_inputs(cJSON *o, const struct session *s)
 
     if (!list)
         return false;
-    HASH_ITER (hh_name, s->inputs, in, next)
-        if (!add_input(list, in))
-            return false;
+    HASH_ITER(hh_name, s->inputs, in, next)
+    if (!add_input(list, in))
+        return false;
     return true;
 }
 
@@ -143,13 +142,14 @@ char *record_write(const struct session *s)
     cJSON *o = cJSON_CreateObject();
     char *text = NULL;
 
-    if (o && cJSON_AddNumberToObject(o, "version", RECORD_VERSION) && add_text(o, "name", s->name) &&
-        add_time(o, "created", s->created) && add_time(o, "changed", s->changed) &&
-        add_time(o, "inputs_changed", s->inputs_changed) && add_text(o, "session_id", s->id) &&
-        add_text(o, "task_id", s->task_id) && add_text(o, "user_id", s->user_id) &&
-        add_text(o, "message", s->message) && add_time(o, "message_time", s->message_time) &&
-        add_text(o, "error", s->error) && add_text(o, "hint", s->hint) && add_inputs(o, s) &&
-        add_draft(o, s) && add_work(o, s) && add_reply(o, s))
+    if (o && cJSON_AddNumberToObject(o, "version", RECORD_VERSION) &&
+        add_text(o, "name", s->name) && add_time(o, "created", s->created) &&
+        add_time(o, "changed", s->changed) && add_time(o, "inputs_changed", s->inputs_changed) &&
+        add_text(o, "session_id", s->id) && add_text(o, "task_id", s->task_id) &&
+        add_text(o, "user_id", s->user_id) && add_text(o, "message", s->message) &&
+        add_time(o, "message_time", s->message_time) && add_text(o, "error", s->error) &&
+        add_text(o, "hint", s->hint) && add_inputs(o, s) && add_draft(o, s) && add_work(o, s) &&
+        add_reply(o, s))
         text = cJSON_Print(o);
     cJSON_Delete(o);
     return text;
@@ -208,7 +208,8 @@ static int copy_text(const cJSON *o, const char *key, char **out)
     return text && !*out ? -ENOMEM : 0;
 }
 
-/* The file may be gone: somebody emptied the cache, or the program ended between removing and recording. */
+/* The file may be gone: somebody emptied the cache, or the program ended between removing and
+ * recording. */
 static int get_blob(struct fs *fs, const cJSON *o, const char *key, struct blob **out)
 {
     const cJSON *j = cJSON_GetObjectItemCaseSensitive(o, key);
@@ -223,8 +224,8 @@ static int get_blob(struct fs *fs, const cJSON *o, const char *key, struct blob 
     if (!name || uuid_parse(name, id))
         return -EPROTO;
     present = get_bool(j, "present") &&
-              fstatat(fs->cache_dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-              S_ISREG(st.st_mode) && (uint64_t)st.st_size == get_u64(j, "size");
+              fstatat(fs->cache_dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+              (uint64_t)st.st_size == get_u64(j, "size");
     *out = blob_adopt(fs, name, get_u64(j, "size"), present);
     return *out ? 0 : -ENOMEM;
 }
@@ -335,10 +336,11 @@ static int read_session(struct session *s, const cJSON *o)
         return -ENOMEM;
     reply_unref(s->fs, s->reply);
     s->reply = r;
-    if ((error = copy_text(o, "session_id", &s->id)) || (error = copy_text(o, "task_id", &s->task_id)) ||
+    if ((error = copy_text(o, "session_id", &s->id)) ||
+        (error = copy_text(o, "task_id", &s->task_id)) ||
         (error = copy_text(o, "user_id", &s->user_id)) ||
-        (error = copy_text(o, "message", &s->message)) || (error = copy_text(o, "error", &s->error)) ||
-        (error = copy_text(o, "hint", &s->hint)))
+        (error = copy_text(o, "message", &s->message)) ||
+        (error = copy_text(o, "error", &s->error)) || (error = copy_text(o, "hint", &s->hint)))
         return error;
     s->connection = s->id ? CONNECTION_MADE : CONNECTION_NONE;
     s->message_time = get_time(o, "message_time");

@@ -1,6 +1,7 @@
 #include "render.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -542,7 +543,8 @@ static void attach(struct render *n, struct reply *r, struct parked *closer)
         park_error(s->fs, closer, 0);
 }
 
-void render_start(struct session *s, struct bytes *state, struct reply *reply, struct parked *closer)
+void render_start(struct session *s, struct bytes *state, struct reply *reply,
+                  struct parked *closer)
 {
     struct render *n;
 

@@ -1,8 +1,8 @@
 /*
  * From a draft to output.mp4: submit, wait, download, show. All functions need fs->lock.
  *
- * The id of a render is recorded before it is submitted, so that a program that was killed finds it again. There
- * is at most one render of a session; a newer draft drops it.
+ * The id of a render is recorded before it is submitted, so that a program that was killed finds it
+ * again. There is at most one render of a session; a newer draft drops it.
  */
 #ifndef LIPSYNCFS_RENDER_H
 #define LIPSYNCFS_RENDER_H
@@ -26,10 +26,10 @@ struct render {
     int64_t duration_ms;
     int percent; /* -1: not known */
     bool late;
-    bool again;   /* the one new submission, after a failed render, was made */
-    bool renewed; /* the one new session was made */
-    struct bytes *state; /* whose draft it is; NULL: of an earlier life */
-    struct reply *reply; /* to be told of the outcome and ended; NULL: nobody */
+    bool again;                 /* the one new submission, after a failed render, was made */
+    bool renewed;               /* the one new session was made */
+    struct bytes *state;        /* whose draft it is; NULL: of an earlier life */
+    struct reply *reply;        /* to be told of the outcome and ended; NULL: nobody */
     struct parked_list closers; /* wait for the submission */
     char *session_id;
     client_call call;
@@ -44,10 +44,11 @@ struct render {
 /* One of an earlier life, into its session. 0 or -ENOMEM. */
 int render_restore(struct session *s, const char *id, uint64_t fingerprint, int64_t duration_ms);
 
-/* Renders the draft of `state`, the session's newest. `reply` (may be NULL) is told of the outcome and ended; `closer` (may be
- * NULL) is answered when the backend has taken the render, or refused it. Without a need for a render (the
- * output is current, the draft is empty) both are told so. */
-void render_start(struct session *s, struct bytes *state, struct reply *reply, struct parked *closer);
+/* Renders the draft of `state`, the session's newest. `reply` (may be NULL) is told of the outcome
+ * and ended; `closer` (may be NULL) is answered when the backend has taken the render, or refused
+ * it. Without a need for a render (the output is current, the draft is empty) both are told so. */
+void render_start(struct session *s, struct bytes *state, struct reply *reply,
+                  struct parked *closer);
 
 /* Forgets the render under way; its reply is ended. */
 void render_drop(struct session *s);

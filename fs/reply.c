@@ -155,7 +155,8 @@ void reply_add(struct fs *fs, struct reply *r, const char *text, size_t len)
     wake_readers(fs, r);
 }
 
-static void add_formatted(struct fs *fs, struct reply *r, bool line, const char *format, va_list args)
+static void add_formatted(struct fs *fs, struct reply *r, bool line, const char *format,
+                          va_list args)
 {
     char *text;
     int len = vasprintf(&text, format, args);
@@ -246,7 +247,8 @@ static void let_go_oldest(struct fs *fs, struct reply *r)
     struct reply_poll *p, *last = NULL;
     size_t n = 0;
 
-    LIST_FOREACH (p, &r->polls, link) {
+    LIST_FOREACH(p, &r->polls, link)
+    {
         last = p;
         n++;
     }

@@ -1,11 +1,11 @@
 /*
  * An answer as it grows: the bytes, and the readers that wait for more.
  *
- * While it is open a read at its end waits; when it has ended, a read at its end returns nothing. Who holds
- * a reply goes on reading that one when a newer has begun.
+ * While it is open a read at its end waits; when it has ended, a read at its end returns nothing.
+ * Who holds a reply goes on reading that one when a newer has begun.
  *
- * All functions need fs->lock, reply_text_load aside. An ended and stored reply that nobody reads keeps no text
- * in memory.
+ * All functions need fs->lock, reply_text_load aside. An ended and stored reply that nobody reads
+ * keeps no text in memory.
  */
 #ifndef LIPSYNCFS_REPLY_H
 #define LIPSYNCFS_REPLY_H
@@ -54,14 +54,16 @@ void reply_end(struct fs *fs, struct reply *r);
 /* The whole text is on disk now. */
 void reply_set_stored(struct reply *r);
 
-/* Gives an ended reply its text back, read from disk by the caller (taken over; freed when not needed). */
+/* Gives an ended reply its text back, read from disk by the caller (taken over; freed when not
+ * needed). */
 void reply_set_text(struct reply *r, char *text, size_t len);
 
 /* Answers the read, or parks it. */
 void reply_read(struct fs *fs, struct reply *r, struct parked *p, size_t size, off_t offset,
                 bool nonblock);
 
-/* Tells the events at the reader's offset; keeps `ph` (may be NULL) until there are any. The size at rest. */
+/* Tells the events at the reader's offset; keeps `ph` (may be NULL) until there are any. The size
+ * at rest. */
 unsigned reply_poll(struct fs *fs, struct reply *r, off_t offset, struct fuse_pollhandle *ph);
 
 #endif

@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uuid/uuid.h>
@@ -152,8 +153,8 @@ void session_remove(struct session *s)
     render_drop(s);
     if (s->connection == CONNECTION_RUNNING)
         client_cancel(fs->client, s->connecting);
-    HASH_ITER (hh_name, s->inputs, in, next)
-        input_remove(in);
+    HASH_ITER(hh_name, s->inputs, in, next)
+    input_remove(in);
     park_error_all(fs, &s->openers, ENOENT);
     reply_end(fs, s->reply);
     session_unref(s);
@@ -189,7 +190,8 @@ static void link_known(void *user, const struct fault *f, const char *url, int e
         s->link_until_ms = clock_ms() + (int64_t)expires_in_s * 1000;
         status_changed(s);
     }
-    /* Not every deployment has links: without one there is simply none. A passing fault may be over next time. */
+    /* Not every deployment has links: without one there is simply none. A passing fault may be over
+     * next time. */
     if (fault_is_passing(f))
         s->link_asked = false;
     session_unref(s);

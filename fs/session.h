@@ -5,14 +5,15 @@
  *                  ^                    └──> FAILED ──next use──> RUNNING
  *                  └── the backend forgot it (1002): a new one, inputs sent again
  *
- *   message:     at rest ──close of instruct──> saved ──> sent ──> answered ──> state known ──> at rest
- *                (one at a time; opens of instruct wait their turn)
+ *   message:     at rest ──close of instruct──> saved ──> sent ──> answered ──> state known ──> at
+ * rest (one at a time; opens of instruct wait their turn)
  *
- *   render:      none ──draft changed, or `export`──> submitted ──> rendering ──> downloading ──> output.mp4
- *                (a newer draft drops it)
+ *   render:      none ──draft changed, or `export`──> submitted ──> rendering ──> downloading ──>
+ * output.mp4 (a newer draft drops it)
  *
- * One struct holds all of it, for every part needs the others; each part's functions are in a file of their own
- * (inputs.c, prompt.c, message.c, render.c, query.c, status.c). Everything here needs fs->lock.
+ * One struct holds all of it, for every part needs the others; each part's functions are in a file
+ * of their own (inputs.c, prompt.c, message.c, render.c, query.c, status.c). Everything here needs
+ * fs->lock.
  */
 #ifndef LIPSYNCFS_SESSION_H
 #define LIPSYNCFS_SESSION_H
@@ -123,13 +124,14 @@ void session_unref(struct session *s); /* NULL is fine */
 int session_rename(struct session *s, const char *name);
 void session_remove(struct session *s);
 
-/* Makes the backend session if there is none, then n->go; at once if there is one (never before it returns:
- * from the end of the lock). `n` NULL: in the background. */
+/* Makes the backend session if there is none, then n->go; at once if there is one (never before it
+ * returns: from the end of the lock). `n` NULL: in the background. */
 void session_need(struct session *s, struct need *n,
                   void (*go)(struct fs *fs, struct need *n, const struct fault *f));
 void session_need_cancel(struct session *s, struct need *n);
 
-/* The backend does not know session `id` any more: the next use makes a new one and the inputs go there again. */
+/* The backend does not know session `id` any more: the next use makes a new one and the inputs go
+ * there again. */
 void session_lost(struct session *s, const char *id);
 
 /* Takes over a newer state; output.mp4 goes if the draft is another. */
@@ -144,7 +146,8 @@ void session_refresh(struct session *s);
 /* Goes on with what an earlier life left: uploads, a message, a render. */
 void session_resume(struct session *s);
 
-/* Failure and success as users see them. `f` is not FAULT_NONE. Words are bounded by ERROR_WORDS_MAX. */
+/* Failure and success as users see them. `f` is not FAULT_NONE. Words are bounded by
+ * ERROR_WORDS_MAX. */
 void session_failed(struct session *s, const struct fault *f);
 void session_failed_words(struct session *s, const char *words, const char *hint);
 void session_succeeded(struct session *s);

@@ -11,8 +11,8 @@
 #include "upload.h"
 #include "words.h"
 
-#define STATUS_MAX (1u << 20)      /* bytes */
-#define STATUS_MESSAGE_MAX 200     /* bytes of the message that are shown */
+#define STATUS_MAX (1u << 20)  /* bytes */
+#define STATUS_MESSAGE_MAX 200 /* bytes of the message that are shown */
 #define STATUS_INPUTS_SHOWN_MAX 200
 
 static const char *first_word(const struct session *s)
@@ -50,7 +50,8 @@ static void add_uploads(struct buffer *b, const struct session *s)
     struct input *in, *next;
     int shown = 0;
 
-    HASH_ITER (hh_name, s->inputs, in, next) {
+    HASH_ITER(hh_name, s->inputs, in, next)
+    {
         if (shown == STATUS_INPUTS_SHOWN_MAX)
             return;
         if (in->upload)

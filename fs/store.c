@@ -51,7 +51,8 @@ static int open_below(int dir, const char *name, int *fd)
     return *fd < 0 ? -errno : 0;
 }
 
-/* The folder in the cache is named by an id in the state directory, so two registries may share a cache. */
+/* The folder in the cache is named by an id in the state directory, so two registries may share a
+ * cache. */
 static int open_cache(struct fs *fs)
 {
     char id[37], *text = NULL;
@@ -178,12 +179,13 @@ static bool blob_known(struct fs *fs, const char *name)
     struct session *s, *next;
     struct input *in, *next_in;
 
-    HASH_ITER (hh_number, fs->by_number, s, next) {
+    HASH_ITER(hh_number, fs->by_number, s, next)
+    {
         if (s->output && strcmp(s->output->blob->name, name) == 0)
             return true;
-        HASH_ITER (hh_name, s->inputs, in, next_in)
-            if (in->content && strcmp(in->content->name, name) == 0)
-                return true;
+        HASH_ITER(hh_name, s->inputs, in, next_in)
+        if (in->content && strcmp(in->content->name, name) == 0)
+            return true;
     }
     return false;
 }
@@ -248,7 +250,8 @@ static void take_syncs(struct session *s, struct save *save)
 {
     struct input *in, *next;
 
-    HASH_ITER (hh_name, s->inputs, in, next) {
+    HASH_ITER(hh_name, s->inputs, in, next)
+    {
         struct blob *b = in->content;
 
         if (!in->unsynced || !b || b->fd < 0 || save->syncs == SYNCS_MAX)
@@ -416,9 +419,9 @@ static void tell_savings(struct session *s, uint64_t change, int error)
 
     for (;;) {
         /* From the start each time: whoever is told may change the list. */
-        TAILQ_FOREACH (w, &s->savings, link)
-            if (w->change <= change)
-                break;
+        TAILQ_FOREACH(w, &s->savings, link)
+        if (w->change <= change)
+            break;
         if (!w)
             return;
         TAILQ_REMOVE(&s->savings, w, link);
@@ -511,9 +514,9 @@ static void queue_failed(struct fs *fs)
     struct session *s, *next;
 
     fs->store->retry_ms = 0;
-    HASH_ITER (hh_number, fs->by_number, s, next)
-        if (s->save_failed)
-            queue_session(fs->store, s);
+    HASH_ITER(hh_number, fs->by_number, s, next)
+    if (s->save_failed)
+        queue_session(fs->store, s);
 }
 
 static void run_job(struct fs *fs, struct store_job *job)

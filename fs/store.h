@@ -6,9 +6,9 @@
  * STATE_DIR/sessions/<uuid>/session.json, history.txt, reply.txt, state.json, before.json
  * STATE_DIR/removed/<uuid>/            sessions that were removed with rmdir
  *
- * A session is saved as it is when its turn comes, so many changes cost one write. Files are replaced as
- * a whole and are on disk, data of inputs included, before `saved` is called. A save that fails is told, and
- * tried again every STORE_RETRY_MS until it succeeds.
+ * A session is saved as it is when its turn comes, so many changes cost one write. Files are
+ * replaced as a whole and are on disk, data of inputs included, before `saved` is called. A save
+ * that fails is told, and tried again every STORE_RETRY_MS until it succeeds.
  *
  * store_save and store_run need fs->lock, and call back on the store's thread with fs->lock held.
  */
@@ -33,12 +33,12 @@ struct store_job {
     void (*done)(struct fs *fs, struct store_job *job);
 };
 
-/* Opens (makes) the directories and takes the lock. -EWOULDBLOCK: another mount has it; -EPERM: somebody else
- * may write there. The reason is in `why`. Opens fs->cache_dir too. */
+/* Opens (makes) the directories and takes the lock. -EWOULDBLOCK: another mount has it; -EPERM:
+ * somebody else may write there. The reason is in `why`. Opens fs->cache_dir too. */
 int store_open(struct fs *fs, char *why, size_t size);
 
-/* Reads all sessions into the tree. Before the threads start. Unreadable ones are left alone, with a line on
- * stderr. 0 or -errno. */
+/* Reads all sessions into the tree. Before the threads start. Unreadable ones are left alone, with
+ * a line on stderr. 0 or -errno. */
 int store_load(struct fs *fs);
 
 int store_start(struct fs *fs);

@@ -9,10 +9,10 @@
 #include "session.h"
 
 const struct tree_name tree_session_names[] = {
-    {"inputs", NODE_INPUTS},       {"instruct", NODE_INSTRUCT}, {"reply.txt", NODE_REPLY},
-    {"status.txt", NODE_STATUS},   {"timeline.txt", NODE_TIMELINE},
-    {"history.txt", NODE_HISTORY}, {"state.json", NODE_STATE},  {"credits", NODE_CREDITS},
-    {OUTPUT_NAME, NODE_OUTPUT},    {NULL, NODE_ROOT},
+    {"inputs", NODE_INPUTS},     {"instruct", NODE_INSTRUCT},     {"reply.txt", NODE_REPLY},
+    {"status.txt", NODE_STATUS}, {"timeline.txt", NODE_TIMELINE}, {"history.txt", NODE_HISTORY},
+    {"state.json", NODE_STATE},  {"credits", NODE_CREDITS},       {OUTPUT_NAME, NODE_OUTPUT},
+    {NULL, NODE_ROOT},
 };
 
 const struct tree_name tree_root_names[] = {
@@ -23,8 +23,7 @@ const struct tree_name tree_root_names[] = {
 
 static void set_node(struct node *n, enum node_kind kind, struct session *s)
 {
-    *n = (struct node){
-        .kind = kind, .session = s, .ino = s->number * NODES_PER_SESSION + kind};
+    *n = (struct node){.kind = kind, .session = s, .ino = s->number * NODES_PER_SESSION + kind};
     if (kind == NODE_OUTPUT) {
         n->output = s->output;
         n->ino = s->output->ino;
@@ -75,7 +74,8 @@ static int lookup_root(struct fs *fs, const char *name, struct node *out)
     return 0;
 }
 
-/* The watch thread renames WATCH_OUTPUT_NEW to the output that is there, and unlinks the one that is not. */
+/* The watch thread renames WATCH_OUTPUT_NEW to the output that is there, and unlinks the one that
+ * is not. */
 static int lookup_watched(struct session *s, const char *name, struct node *out)
 {
     bool is_new = strcmp(name, WATCH_OUTPUT_NEW) == 0;
@@ -117,8 +117,8 @@ int tree_lookup(struct fs *fs, const struct node *dir, const char *name, pid_t t
         in = input_find(dir->session, name);
         if (!in)
             return -ENOENT;
-        *out = (struct node){
-            .kind = NODE_INPUT, .session = dir->session, .input = in, .ino = in->ino};
+        *out =
+            (struct node){.kind = NODE_INPUT, .session = dir->session, .input = in, .ino = in->ino};
         return 0;
     default:
         return -ENOTDIR;
@@ -229,9 +229,7 @@ void tree_stat(struct fs *fs, const struct node *n, struct stat *st)
 double tree_entry_timeout(const struct node *n)
 {
     /* Names that come and go by themselves are asked for each time. */
-    return n->kind == NODE_OUTPUT || n->kind == NODE_GHOST ? 0
-           : n->kind == NODE_INPUT                         ? 1
-                                                           : 3600;
+    return n->kind == NODE_OUTPUT || n->kind == NODE_GHOST ? 0 : n->kind == NODE_INPUT ? 1 : 3600;
 }
 
 double tree_attr_timeout(const struct node *n)

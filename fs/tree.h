@@ -1,9 +1,10 @@
 /*
  * The tree: which node an inode number is, and what stat says of it.
  *
- * A session's own nodes are numbered session * NODES_PER_SESSION + kind; inputs and outputs have numbers of their
- * own from INO_FIRST on. No number is used twice in a mount, so a number whose node is gone is simply unknown, and
- * nobody needs to count the kernel's lookups. Everything here needs fs->lock.
+ * A session's own nodes are numbered session * NODES_PER_SESSION + kind; inputs and outputs have
+ * numbers of their own from INO_FIRST on. No number is used twice in a mount, so a number whose
+ * node is gone is simply unknown, and nobody needs to count the kernel's lookups. Everything here
+ * needs fs->lock.
  */
 #ifndef LIPSYNCFS_TREE_H
 #define LIPSYNCFS_TREE_H
@@ -46,7 +47,8 @@ struct node {
 /* 0 or -ENOENT. An input or session that was removed is found while somebody has it. */
 int tree_get(struct fs *fs, fuse_ino_t ino, struct node *out);
 
-/* A name in a directory: 0, -ENOENT, -ENOTDIR. `tid` is who asks (the watch thread sees what nobody else does). */
+/* A name in a directory: 0, -ENOENT, -ENOTDIR. `tid` is who asks (the watch thread sees what nobody
+ * else does). */
 int tree_lookup(struct fs *fs, const struct node *dir, const char *name, pid_t tid,
                 struct node *out);
 

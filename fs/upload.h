@@ -3,7 +3,8 @@
  *
  *   wait for the session ──> send ──> record on disk ──> answer the closes
  *
- * A newer content supersedes the upload under way and takes over who waits for it. All functions need fs->lock.
+ * A newer content supersedes the upload under way and takes over who waits for it. All functions
+ * need fs->lock.
  */
 #ifndef LIPSYNCFS_UPLOAD_H
 #define LIPSYNCFS_UPLOAD_H
@@ -12,8 +13,8 @@
 
 struct upload;
 
-/* Sends the input's content, or its link. `closer` waits for the outcome; NULL: in the background, where a failure is
- * told by the next open of `instruct`. */
+/* Sends the input's content, or its link. `closer` waits for the outcome; NULL: in the background,
+ * where a failure is told by the next open of `instruct`. */
 void upload_start(struct input *in, struct parked *closer);
 
 /* Ends the upload under way, if there is one; who waits gets `error`. */
