@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "watchers.h"
+
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
@@ -41,6 +43,7 @@ struct job {
 struct watch {
     char *mountpoint;
     dev_t device;
+    struct watchers watchers; /* the thread's */
     pthread_t thread;
     _Atomic pid_t tid;
 
@@ -197,10 +200,13 @@ static void tell_status(int dir)
         utimensat(dir, "status.txt", NULL, AT_SYMLINK_NOFOLLOW);
 }
 
-static void tell_session(const struct watch *w, enum kind kind, const char *session)
+static void tell_session(struct watch *w, enum kind kind, const char *session)
 {
-    int dir = open_session(w, session);
+    int dir;
 
+    if (!watchers_exist(&w->watchers, now_ms()))
+        return;
+    dir = open_session(w, session);
     if (dir < 0)
         return;
     if (kind == OUTPUT_APPEARED)
@@ -212,7 +218,7 @@ static void tell_session(const struct watch *w, enum kind kind, const char *sess
     close(dir);
 }
 
-static void carry_out(const struct watch *w, const struct job *job)
+static void carry_out(struct watch *w, const struct job *job)
 {
     switch (job->kind) {
     case INVALIDATE_INODE:
@@ -301,6 +307,7 @@ struct watch *watch_new(const char *mountpoint, dev_t device, int *error)
     if (!w->mountpoint)
         goto fail;
     w->device = device;
+    w->watchers.device = device;
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -11,7 +11,8 @@
  * The same work queued twice is done once, at the later place. At most WATCH_QUEUE_MAX pieces wait;
  * more are dropped: watchers then miss an event, and caches live on until their timeouts. So is
  * everything that fails: a session may be renamed or gone by the time its turn comes, and that is
- * told by other means. No wake-ups while there is nothing to do.
+ * told by other means. No wake-ups while there is nothing to do. The calls on the mount are made
+ * only while somebody watches it (watchers.h).
  *
  * The file system recognises the thread's requests by watch_is_self and lets it do what nobody else
  * may.

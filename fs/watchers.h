@@ -1,0 +1,27 @@
+/*
+ * Is anybody watching files of our mount with inotify? Read from /proc/<pid>/fdinfo: no request to
+ * the mount.
+ *
+ * Calls on our own mount that make inotify speak keep it busy for a moment, and an unmount in that
+ * moment fails. So they are made only for somebody. Processes that we may not look into are not
+ * seen; on a mount without allow_other there are none that could watch. One user at a time.
+ */
+#ifndef LIPSYNC_WATCHERS_H
+#define LIPSYNC_WATCHERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* An answer serves this long, so that many sessions at work cost few looks. */
+#define WATCHERS_FRESH_MS 100
+
+struct watchers {
+    dev_t device;     /* of the mount; 0: not known, then there are always some */
+    int64_t until_ms; /* the answer below serves until then; monotonic */
+    bool found;
+};
+
+bool watchers_exist(struct watchers *w, int64_t now_ms);
+
+#endif
