@@ -114,11 +114,18 @@ static enum transfer_verdict on_data(void *user, struct transfer *t, const char 
     return x->ops->data(x->user, t, bytes, len);
 }
 
-static curl_mime *on_form(void *user, CURL *easy)
+static ssize_t on_send(void *user, struct transfer *t, char *out, size_t size)
 {
     struct exchange *x = user;
 
-    return x->ops->form(x->user, easy);
+    return x->ops->send(x->user, t, out, size);
+}
+
+static void on_rewind(void *user)
+{
+    struct exchange *x = user;
+
+    x->ops->rewind(x->user);
 }
 
 static void on_done(void *user, struct transfer *t)
@@ -144,8 +151,8 @@ static struct curl_slist *headers(struct exchange *x, const char *token)
 
     if (x->own)
         list = client_headers(x->client, list, token);
-    if (!strcmp(x->method, "POST") && !x->ops->form)
-        list = header_add(list, "Content-Type", x->content_type ? x->content_type : "");
+    if (!strcmp(x->method, "POST"))
+        list = header_add(list, "Content-Type", x->content_type);
     return list && x->ops->headers ? x->ops->headers(x->user, list) : list;
 }
 
@@ -206,7 +213,8 @@ void exchange_init(struct exchange *x, struct client *c, const struct exchange_o
     x->ops = ops;
     x->user = user;
     x->transfer_ops = (struct transfer_ops){
-        .form = ops->form ? on_form : NULL,
+        .send = ops->send ? on_send : NULL,
+        .rewind = ops->rewind ? on_rewind : NULL,
         .head = ops->head ? on_head : NULL,
         .data = ops->data ? on_data : NULL,
         .done = on_done,

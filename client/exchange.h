@@ -31,7 +31,8 @@ struct exchange_ops {
     /* Adds headers; consumes the list, NULL: no memory. */
     struct curl_slist *(*headers)(void *user, struct curl_slist *list);
     /* As in transfer_ops. */
-    curl_mime *(*form)(void *user, CURL *easy);
+    ssize_t (*send)(void *user, struct transfer *t, char *out, size_t size);
+    void (*rewind)(void *user);
     enum transfer_verdict (*head)(void *user, struct transfer *t);
     enum transfer_verdict (*data)(void *user, struct transfer *t, const char *bytes, size_t len);
     /* A complete answer: what it means. FAULT_NONE is success. Results may point into t->body: it
@@ -50,7 +51,7 @@ struct exchange {
     char *body; /* malloc'd, taken over; may be NULL */
     size_t body_len;
     const char *accept;
-    const char *content_type; /* of `body` */
+    const char *content_type; /* of the body */
     enum exchange_again again;
     bool no_rate_wait; /* 429 is reported at once */
     bool fresh;

@@ -138,6 +138,12 @@ enum transfer_verdict transfer_fail(struct transfer *t, struct fault fault)
 
 /* ---- libcurl's callbacks ---- */
 
+static void moved(struct transfer *t)
+{
+    if (t->stall_ms)
+        t->moved_ms = loop_now_ms();
+}
+
 static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct transfer *t = user;
@@ -161,7 +167,7 @@ static int on_ready(void *user, char *remote_ip, char *local_ip, int remote_port
     (void)remote_port;
     (void)local_port;
     t->sent = true;
-    transfer_moved(t);
+    moved(t);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -171,7 +177,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     size_t len = size * count;
     long status = 0;
 
-    transfer_moved(t);
+    moved(t);
     t->header_bytes += len;
     if (t->header_bytes > TRANSFER_HEADERS_MAX) {
         transfer_fail(t, fault_make(FAULT_PROTOCOL, "too many headers"));
@@ -195,13 +201,13 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *user)
     size_t len = size * count;
     int err;
 
-    transfer_moved(t);
+    moved(t);
     if (t->streamed) {
         switch (t->ops->data(t->user, t, bytes, len)) {
         case TRANSFER_GO_ON:
             return len;
         case TRANSFER_PAUSE:
-            transfer_paused(t);
+            t->paused = true;
             return CURL_WRITEFUNC_PAUSE;
         case TRANSFER_STOP:
             return CURL_WRITEFUNC_ERROR;
@@ -215,15 +221,32 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *user)
     return CURL_WRITEFUNC_ERROR;
 }
 
-void transfer_moved(struct transfer *t)
+static size_t on_send(char *out, size_t size, size_t count, void *user)
 {
-    if (t->stall_ms)
-        t->moved_ms = loop_now_ms();
+    struct transfer *t = user;
+    ssize_t n = t->ops->send(t->user, t, out, size * count);
+
+    if (n == -EAGAIN) {
+        t->paused = true;
+        return CURL_READFUNC_PAUSE;
+    }
+    if (n < 0) {
+        transfer_fail(t, fault_local((int)-n));
+        return CURL_READFUNC_ABORT;
+    }
+    moved(t);
+    return (size_t)n;
 }
 
-void transfer_paused(struct transfer *t)
+/* libcurl goes back only to the start, to send the same request on another connection. */
+static int on_seek(void *user, curl_off_t offset, int origin)
 {
-    t->paused = true;
+    struct transfer *t = user;
+
+    if (origin != SEEK_SET || offset != 0)
+        return CURL_SEEKFUNC_FAIL;
+    t->ops->rewind(t->user);
+    return CURL_SEEKFUNC_OK;
 }
 
 void transfer_resume(struct transfer *t)
@@ -231,9 +254,10 @@ void transfer_resume(struct transfer *t)
     if (!t->paused || !t->attached)
         return;
     t->paused = false;
-    transfer_moved(t);
-    /* A form's part remembers that its reader paused even where libcurl, having some bytes of the form
-     * to send, has not paused the transfer; only the change from paused to not makes it ask again. */
+    moved(t);
+    /* A form's part remembers that its reader paused even where libcurl, having some bytes of the
+     * form to send, has not paused the transfer; only the change from paused to not makes it ask
+     * again. */
     curl_easy_pause(t->e.easy, CURLPAUSE_ALL);
     curl_easy_pause(t->e.easy, CURLPAUSE_CONT);
 }
@@ -313,15 +337,17 @@ static CURLcode set_request(CURL *easy, struct transfer *t, const struct transfe
         (code = curl_easy_setopt(easy, CURLOPT_USERAGENT, AGENT)) ||
         (code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers)))
         return code;
-    if (spec->ops->form) {
-        t->mime = spec->ops->form(spec->user, easy);
-        return t->mime ? curl_easy_setopt(easy, CURLOPT_MIMEPOST, t->mime) : CURLE_OUT_OF_MEMORY;
-    }
     if (strcmp(spec->method, "POST"))
         return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     if ((code = curl_easy_setopt(easy, CURLOPT_POST, 1L)) ||
-        (code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_len)) ||
-        (code = curl_easy_setopt(easy, CURLOPT_POSTFIELDS, spec->body ? spec->body : "")))
+        (code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_len)))
+        return code;
+    if (!spec->ops->send)
+        return curl_easy_setopt(easy, CURLOPT_POSTFIELDS, spec->body ? spec->body : "");
+    if ((code = curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_send)) ||
+        (code = curl_easy_setopt(easy, CURLOPT_READDATA, t)) ||
+        (code = curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek)) ||
+        (code = curl_easy_setopt(easy, CURLOPT_SEEKDATA, t)))
         return code;
     return CURLE_OK;
 }
@@ -388,7 +414,6 @@ void transfer_free(struct transfer *t)
     if (t->attached)
         loop_detach(t->loop, &t->e);
     curl_easy_cleanup(t->e.easy);
-    curl_mime_free(t->mime);
     curl_slist_free_all(t->headers);
     buffer_release(&t->body);
     free(t);

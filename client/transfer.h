@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <curl/curl.h>
 
@@ -36,8 +37,11 @@ enum transfer_verdict {
 /* Any of them may be NULL, `done` aside. form, head and data are called inside libcurl: they must
  * not free the transfer nor start another one. */
 struct transfer_ops {
-    /* A multipart body, NULL: no memory. The transfer owns it. */
-    curl_mime *(*form)(void *user, CURL *easy);
+    /* The next bytes of a body of spec.body_len bytes that is not in memory: how many; -EAGAIN:
+     * none until transfer_resume(); another negative errno ends the transfer. */
+    ssize_t (*send)(void *user, struct transfer *t, char *out, size_t size);
+    /* That body is wanted from its start again. */
+    void (*rewind)(void *user);
     /* Status and headers are there. With t->streamed set the body goes to `data`, else into
      * t->body. */
     enum transfer_verdict (*head)(void *user, struct transfer *t);
@@ -51,8 +55,8 @@ struct transfer_spec {
     const char *method; /* "GET" or "POST" */
     const char *url;
     struct curl_slist *headers; /* taken over, on failure too */
-    const void *body;           /* POST without a form; must live as long as the transfer */
-    size_t body_len;
+    const void *body;           /* must live as long as the transfer; NULL with `send` */
+    uint64_t body_len;
     size_t answer_max;   /* bytes of t->body */
     int64_t timeout_ms;  /* for all of it; 0: none */
     int64_t stall_ms;    /* without a byte either way, pauses aside; 0: none */
@@ -81,7 +85,6 @@ struct transfer {
     void *user;
     void (*log)(const char *line);
     struct curl_slist *headers;
-    curl_mime *mime;
     enum reach nearest;
     bool loopback_only;
     bool attached;
@@ -100,18 +103,14 @@ struct transfer {
 /* NULL with *error set to a negative errno; then there is no `done`. */
 struct transfer *transfer_start(struct loop *loop, const struct transfer_spec *spec, int *error);
 
-/* Aborts at once if it still runs (without `done`). NULL is fine. Not inside form, head and data.
+/* Aborts at once if it still runs (without `done`). NULL is fine. Not inside send, head and data.
  */
 void transfer_free(struct transfer *t);
 
-/* For form readers, head and data: the fault that the transfer ends with. Returns TRANSFER_STOP. */
+/* For head and data: the fault that the transfer ends with. Returns TRANSFER_STOP. */
 enum transfer_verdict transfer_fail(struct transfer *t, struct fault fault);
 
-/* For form readers: a byte went, or none can go until transfer_resume(). */
-void transfer_moved(struct transfer *t);
-void transfer_paused(struct transfer *t);
-
-/* Not inside form, head and data. */
+/* After a pause of either way. Not inside send, head and data. */
 void transfer_resume(struct transfer *t);
 
 /* A header of the answer, from `head` on, valid until the next call; NULL: not there. */

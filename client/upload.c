@@ -2,14 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "multipart.h"
 #include "source.h"
 
 #define UPLOAD_FIELD "files"
+#define UPLOAD_MAX (SIZE_MAX / 2) /* bytes; the backend knows better */
 #define SEND_BUFFER (512L << 10) /* bytes */
 #define UPLOAD_STALL_MS 60000    /* no byte went, or no answer came after the last one */
 #define URLS_TIMEOUT_MS 120000   /* the backend fetches them meanwhile */
@@ -26,7 +28,8 @@ struct upload_call {
     client_upload_progress_fn *progress;
     int fd; /* until the source has it; -1 */
     uint64_t size;
-    char *name;
+    struct multipart form;
+    uint64_t position; /* in the whole body */
     struct source *source;
     struct timer report;
     bool reported; /* within the last PROGRESS_EVERY_MS */
@@ -55,7 +58,7 @@ static void on_report(struct timer *timer)
     report(u);
 }
 
-/* ---- the body ---- */
+/* ---- the body: form, file, form ---- */
 
 static void on_ready(void *user)
 {
@@ -65,67 +68,71 @@ static void on_ready(void *user)
         transfer_resume(u->x.transfer);
 }
 
-static size_t on_read(char *out, size_t size, size_t count, void *user)
+static size_t copy_text(char *out, size_t size, const char *text, size_t len, uint64_t from)
+{
+    size_t n = len - (size_t)from;
+
+    if (n > size)
+        n = size;
+    memcpy(out, text + from, n);
+    return n;
+}
+
+/* Some of the part where we are: bytes, 0 at the end, or a negative errno. */
+static ssize_t send_part(struct upload_call *u, char *out, size_t size)
+{
+    uint64_t at = u->position;
+
+    if (at < u->form.head_len)
+        return (ssize_t)copy_text(out, size, u->form.head, u->form.head_len, at);
+    at -= u->form.head_len;
+    if (at < u->size)
+        return source_read(u->source, out, size);
+    at -= u->size;
+    return (ssize_t)copy_text(out, size, u->form.tail, u->form.tail_len, at);
+}
+
+static ssize_t upload_send(void *user, struct transfer *t, char *out, size_t size)
 {
     struct upload_call *u = user;
-    struct transfer *t = u->x.transfer;
-    ssize_t n = source_read(u->source, out, size * count);
+    size_t done = 0;
 
-    if (n == -EAGAIN) {
-        transfer_paused(t);
-        return CURL_READFUNC_PAUSE;
+    (void)t;
+    while (done < size) {
+        ssize_t n = send_part(u, out + done, size - done);
+        if (n == 0 || (n == -EAGAIN && done))
+            break;
+        if (n < 0)
+            return n == -ENODATA ? -EIO : n;
+        done += (size_t)n;
+        u->position += (uint64_t)n;
     }
-    if (n < 0) {
-        transfer_fail(t, fault_local(n == -ENODATA ? EIO : (int)-n));
-        return CURL_READFUNC_ABORT;
-    }
-    transfer_moved(t);
     report(u);
-    return (size_t)n;
+    return (ssize_t)done;
 }
 
-/* libcurl goes back only to the start, to send the same request on another connection. */
-static int on_seek(void *user, curl_off_t offset, int origin)
+static void upload_rewind(void *user)
 {
     struct upload_call *u = user;
 
-    if (origin != SEEK_SET || offset != 0)
-        return CURL_SEEKFUNC_FAIL;
-    source_rewind(u->source);
-    return CURL_SEEKFUNC_OK;
+    if (u->position)
+        source_rewind(u->source);
+    u->position = 0;
 }
 
-static const char *mime_type(const char *name)
+static int prepare_form(struct upload_call *u, const char *name)
 {
-    static const struct {
-        const char *extension, *type;
-    } table[] = {
-        {"mp4", "video/mp4"},   {"mov", "video/quicktime"},  {"avi", "video/x-msvideo"},
-        {"webm", "video/webm"}, {"mkv", "video/x-matroska"}, {"jpg", "image/jpeg"},
-        {"jpeg", "image/jpeg"}, {"png", "image/png"},        {"gif", "image/gif"},
-        {"webp", "image/webp"}, {"mp3", "audio/mpeg"},       {"wav", "audio/wav"},
-        {"m4a", "audio/mp4"},   {"aac", "audio/aac"},
-    };
-    const char *dot = strrchr(name, '.');
+    char boundary[MULTIPART_BOUNDARY_MAX];
+    int err;
 
-    for (size_t i = 0; dot && i < sizeof table / sizeof *table; i++)
-        if (!strcasecmp(dot + 1, table[i].extension))
-            return table[i].type;
-    return "application/octet-stream";
-}
-
-static curl_mime *upload_form(void *user, CURL *easy)
-{
-    struct upload_call *u = user;
-    curl_mime *mime = curl_mime_init(easy);
-    curl_mimepart *part = mime ? curl_mime_addpart(mime) : NULL;
-
-    if (part && !curl_mime_name(part, UPLOAD_FIELD) && !curl_mime_filename(part, u->name) &&
-        !curl_mime_type(part, mime_type(u->name)) &&
-        !curl_mime_data_cb(part, (curl_off_t)u->size, on_read, on_seek, NULL, u))
-        return mime;
-    curl_mime_free(mime);
-    return NULL;
+    snprintf(boundary, sizeof boundary, "lipsyncfs-%08x%08x%08x%08x", arc4random(), arc4random(),
+             arc4random(), arc4random());
+    err = multipart_init(&u->form, boundary, UPLOAD_FIELD, name, multipart_type_of(name));
+    if (err)
+        return err;
+    u->x.content_type = u->form.type;
+    u->x.body_len = u->form.head_len + u->size + u->form.tail_len;
+    return 0;
 }
 
 /* ---- the call ---- */
@@ -134,7 +141,7 @@ static void upload_start(struct call *call)
 {
     struct upload_call *u = container_of(call, struct upload_call, call);
 
-    if (u->name) {
+    if (u->fd >= 0) {
         u->source = source_new(call->client->disk, u->fd, u->size, on_ready, u);
         u->fd = -1;
         if (!u->source) {
@@ -164,7 +171,7 @@ static void upload_release(struct call *call)
     wire_files_release(&u->files);
     if (u->fd >= 0)
         close(u->fd);
-    free(u->name);
+    multipart_release(&u->form);
     free(u);
 }
 
@@ -172,8 +179,7 @@ static int upload_begin(void *user)
 {
     struct upload_call *u = user;
 
-    if (u->source && source_position(u->source))
-        source_rewind(u->source);
+    upload_rewind(u);
     return 0;
 }
 
@@ -225,11 +231,16 @@ int client_upload_file(struct client *c, const char *session_id, int fd, uint64_
                        client_upload_fn *done, void *user, client_call *call)
 {
     static const struct exchange_ops ops = {
-        .begin = upload_begin, .form = upload_form, .read = upload_read, .done = upload_done};
+        .begin = upload_begin,
+        .send = upload_send,
+        .rewind = upload_rewind,
+        .read = upload_read,
+        .done = upload_done,
+    };
     struct upload_call *u;
-    int err = 0;
+    int err;
 
-    if (size > INT64_MAX || !*name)
+    if (size > UPLOAD_MAX || !*name)
         return -EINVAL;
     u = upload_new(c, session_id, &ops, done, user);
     if (!u)
@@ -239,12 +250,8 @@ int client_upload_file(struct client *c, const char *session_id, int fd, uint64_
     u->x.timeout_ms = 0; /* as long as bytes go */
     u->x.stall_ms = UPLOAD_STALL_MS;
     u->x.send_buffer = SEND_BUFFER;
-    u->name = strdup(name);
     u->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (u->fd < 0)
-        err = -errno;
-    else if (!u->name)
-        err = -ENOMEM;
+    err = u->fd < 0 ? -errno : prepare_form(u, name);
     if (err) {
         upload_release(&u->call);
         return err;
