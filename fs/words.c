@@ -105,7 +105,7 @@ static void write_readme(FILE *f, bool render_manual, uint64_t max_upload)
               : _("output.mp4     The video, when it is ready; made again after every change.\n"),
           f);
     fputc('\n', f);
-    fprintf(f, _("Formats: %s; at most %s a file.\n"), names_supported(), limit);
+    fprintf(f, _("Formats: %s.\nA file may have %s at most.\n"), names_supported(), limit);
     fputs(_("An uploaded file cannot be removed here: say so in instruct. 'mv' renames a\n"
             "session, 'rmdir' forgets it. 'fusermount3 -u' unmounts; sessions stay.\n"),
           f);
