@@ -39,17 +39,57 @@ void scrub_init(struct scrub *s, scrub_out_fn *out, void *user)
 
 static void show(struct scrub *s, const char *text, size_t len)
 {
-    if (!len)
-        return;
-    s->out(s->user, text, len);
-    s->after_letter = is_word(text[len - 1]);
+    if (len)
+        s->out(s->user, text, len);
 }
 
+static void remember(struct scrub *s, char c)
+{
+    s->tail = s->tail << 8 | (unsigned char)c;
+}
+
+/* A token inside a word: nothing was held, so its prefix is out. */
+static bool ends_prefix(const struct scrub *s)
+{
+    for (size_t i = 0; i < sizeof(PREFIXES) / sizeof(*PREFIXES); i++) {
+        uint32_t prefix = 0;
+        for (const char *p = PREFIXES[i]; *p; p++)
+            prefix = prefix << 8 | (unsigned char)*p;
+        if (s->tail == prefix)
+            return true;
+    }
+    return false;
+}
+
+static void begin_token(struct scrub *s)
+{
+    show(s, "***", 3);
+    s->held_len = 0;
+    s->tail = '*';
+    s->state = TOKEN;
+}
+
+/* Shows what is held as the plain text that it turned out to be; but for a token in it. */
 static void let_go(struct scrub *s)
 {
-    show(s, s->held, s->held_len);
+    size_t len = s->held_len, plain = 0;
     s->held_len = 0;
     s->state = PLAIN;
+    for (size_t i = 0; i < len; i++) {
+        if (s->state == TOKEN) {
+            if (is_token(s->held[i]))
+                continue;
+            s->state = PLAIN;
+            plain = i;
+        }
+        remember(s, s->held[i]);
+        if (ends_prefix(s)) {
+            show(s, s->held + plain, i + 1 - plain);
+            begin_token(s);
+        }
+    }
+    if (s->state == PLAIN)
+        show(s, s->held + plain, len - plain);
 }
 
 /* Is what is held the beginning of a token's prefix; *whole: all of one? */
@@ -160,11 +200,8 @@ static bool hold(struct scrub *s, char c)
         let_go(s);
         return false;
     }
-    if (whole) {
-        s->held_len = 0;
-        s->state = TOKEN;
-        show(s, "***", 3);
-    }
+    if (whole)
+        begin_token(s);
     return true;
 }
 
@@ -176,19 +213,36 @@ static bool starts_prefix(char c)
     return false;
 }
 
+/* One byte of plain text; false if something began with it that is not to be shown as it stands. */
+static bool stays_plain(struct scrub *s, char c)
+{
+    if (c == '{' || c == '[') {
+        begin(s, BRACKETS, c);
+        return false;
+    }
+    if (!is_word((char)(s->tail & 0xff)) && starts_prefix(c)) {
+        begin(s, PREFIX, c);
+        return false;
+    }
+    remember(s, c);
+    return true;
+}
+
 void scrub_feed(struct scrub *s, const char *text, size_t len)
 {
     size_t plain = 0, i = 0; /* [plain, i) is to be shown */
     while (i < len) {
         char c = text[i];
         if (s->state == PLAIN) {
-            bool in_word = i > plain ? is_word(text[i - 1]) : s->after_letter;
-            if (c == '{' || c == '[' || (!in_word && starts_prefix(c))) {
-                show(s, text + plain, i - plain);
-                begin(s, c == '{' || c == '[' ? BRACKETS : PREFIX, c);
-                plain = i + 1;
-            }
+            bool plainly = stays_plain(s, c);
+            bool token = plainly && ends_prefix(s);
             i++;
+            if (!plainly || token) {
+                show(s, text + plain, i - plain - !plainly);
+                plain = i;
+            }
+            if (token)
+                begin_token(s);
             continue;
         }
         bool taken = true;
@@ -211,5 +265,6 @@ void scrub_feed(struct scrub *s, const char *text, size_t len)
 void scrub_finish(struct scrub *s)
 {
     let_go(s);
-    s->after_letter = false;
+    s->state = PLAIN;
+    s->tail = 0;
 }

@@ -40,9 +40,10 @@ static const struct {
     {"token=nmv_usr_abc\nnext", "token=***\nnext"},
     {"Bearer nmv_usr_abc", "Bearer ***"},
     {"https://web/claim?ct=clm_abc&x=1", "https://web/claim?ct=***&x=1"},
-    {"film_clm_x annmv_y", "film_clm_x annmv_y"},
-    {"ncnmv_clm_x", "ncnmv_clm_x"},
-    {"clnmv_x, n nmv_x", "clnmv_x, n ***"},
+    {"film_clm_x annmv_y.", "film_clm_*** annmv_***"},
+    {"ncnmv_clm_x !", "ncnmv_*** !"},
+    {"ct%3Dclm_x &", "ct%3Dclm_*** &"},
+    {"clnmv_x, n nmv_x", "clnmv_***, n ***"},
     {"nm", "nm"},
 
     /* JSON */
@@ -61,6 +62,9 @@ static const struct {
     {"{}", "{}"},
     {"{{\"a\":1}}.", "."},
     {"{nmv_x", "{***"},
+    {"{\"nmv_x-y\" and clm_z} nmv_", "{\"nmv_***\" and ***} ***"},
+    {"{\"nmv_x", "{\"nmv_***"},
+    {"{\"nm\nnmv_x y", "{\"nm\n*** y"},
 };
 
 static void texts_in_any_split(void **state)
