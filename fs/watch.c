@@ -139,7 +139,7 @@ static void enqueue(struct watch *w, struct job *job)
 static void submit(struct watch *w, enum kind kind, struct fuse_session *se, uint64_t ino,
                    const char *name)
 {
-    struct job *job = job_new(kind, se, ino, name);
+    struct job *job = w ? job_new(kind, se, ino, name) : NULL;
 
     if (!job)
         return;
@@ -327,6 +327,8 @@ fail:
 
 void watch_stop(struct watch *w)
 {
+    if (!w)
+        return;
     pthread_mutex_lock(&w->lock);
     w->stopping = true;
     pthread_cond_signal(&w->wake);

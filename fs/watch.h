@@ -14,6 +14,8 @@
  * told by other means. No wake-ups while there is nothing to do. The calls on the mount are made
  * only while somebody watches it (watchers.h).
  *
+ * A mount works without it, so NULL is taken everywhere: then nothing is done.
+ *
  * The file system recognises the thread's requests by watch_is_self and lets it do what nobody else
  * may.
  */
@@ -41,10 +43,10 @@ struct watch *watch_new(const char *mountpoint, dev_t device, int *error);
 void watch_stop(struct watch *w);
 
 /* Stops and joins. The thread may be inside a request to the mount: only when those are still
- * answered, or after the connection has been closed. NULL is fine. */
+ * answered, or after the connection has been closed. */
 void watch_free(struct watch *w);
 
-/* Comes this request from the watch thread? `tid` as FUSE tells it. `w` may be NULL. */
+/* Comes this request from the watch thread? `tid` as FUSE tells it. */
 bool watch_is_self(const struct watch *w, pid_t tid);
 
 /* Renames WATCH_OUTPUT_NEW to output.mp4 in the session's directory. */

@@ -299,8 +299,10 @@ static void a_stopped_watch_does_nothing(void **state)
     watch_output_gone(w, "demo");
     watch_stop(w);
     watch_free(w);
-    watch_free(NULL);
     assert_false(has_events());
+    watch_status(NULL, "demo");
+    watch_stop(NULL);
+    watch_free(NULL);
 }
 
 static void only_its_own_thread_is_itself(void **state)
