@@ -265,6 +265,7 @@ void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct fs *fs = fuse_req_userdata(req);
+    struct session *s;
     struct node dir, n;
     int r;
 
@@ -274,11 +275,15 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
         r = tree_lookup(fs, &dir, name, 0, &n);
     if (!r && n.kind != NODE_SESSION)
         r = node_is_dir(&n) ? -EPERM : -ENOTDIR;
-    if (!r) {
-        store_remove(n.session);
-        session_remove(n.session);
-    }
+    s = r ? NULL : session_ref(n.session);
     fs_unlock(fs);
+    if (s) {
+        store_remove(s); /* with its inputs still in the record */
+        fs_lock(fs);
+        session_remove(s);
+        session_unref(s);
+        fs_unlock(fs);
+    }
     fuse_reply_err(req, -r);
 }
 

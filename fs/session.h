@@ -110,9 +110,9 @@ struct session {
     /* saving */
     uint64_t change, saved_change;
     bool save_queued, save_failed;
+    bool stored_away; /* in removed/ */
     TAILQ_ENTRY(session) save_link;
     TAILQ_HEAD(, saving) savings;
-    bool remove_queued;
 };
 
 /* A new one in the tree, not connected. 0 or -errno (-ENOSPC: SESSIONS_MAX). */

@@ -27,7 +27,8 @@ struct store {
     pthread_cond_t wake;
     TAILQ_HEAD(, session) sessions; /* to be saved */
     STAILQ_HEAD(, store_job) jobs;
-    int64_t retry_ms; /* the failed ones again, 0: none */
+    int64_t retry_ms;        /* the failed ones again, 0: none */
+    pthread_mutex_t writing; /* one session's folder at a time; before fs->lock */
 };
 
 /* ---- opening ---- */
@@ -94,6 +95,7 @@ int store_open(struct fs *fs, char *why, size_t size)
     st->state_dir = st->sessions_dir = st->removed_dir = st->lock_fd = -1;
     TAILQ_INIT(&st->sessions);
     STAILQ_INIT(&st->jobs);
+    pthread_mutex_init(&st->writing, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&st->wake, &attr);
@@ -230,7 +232,6 @@ int store_load(struct fs *fs)
 struct save {
     char uuid[37];
     uint64_t change;
-    bool remove;
     char *record;
     char *history;
     size_t history_len;
@@ -284,7 +285,6 @@ static int take(struct session *s, struct save *save)
     memset(save, 0, sizeof(*save));
     memcpy(save->uuid, s->uuid, sizeof(save->uuid));
     save->change = s->change;
-    save->remove = s->remove_queued;
     save->record = record_write(s);
     if (!save->record || take_reply(s, save))
         return -ENOMEM;
@@ -475,26 +475,33 @@ static void move_away(struct store *st, const char *uuid)
     files_sync_dir(st->sessions_dir);
 }
 
-/* Lock held on entry and exit. */
-static void save_one(struct fs *fs, struct session *s)
+/* What is unsaved of a session goes to disk; with `remove` its folder then goes to removed/. No
+ * lock. */
+static void save_session(struct fs *fs, struct session *s, bool remove)
 {
     struct store *st = fs->store;
     struct save save;
-    int r;
+    bool gone;
+    int r = 0;
 
-    TAILQ_REMOVE(&st->sessions, s, save_link);
-    s->save_queued = false;
-    r = take(s, &save);
+    pthread_mutex_lock(&st->writing);
+    fs_lock(fs);
+    gone = s->stored_away;
+    s->stored_away |= remove;
+    if (gone)
+        memset(&save, 0, sizeof(save));
+    else
+        r = take(s, &save);
+    save.change = s->change;
     fs_unlock(fs);
-    if (!r)
+    if (!r && !gone)
         r = write_save(st, &save);
-    if (!r && save.remove)
+    if (remove)
         move_away(st, save.uuid);
     fs_lock(fs);
     settle(s, &save, r);
-    if (!r && save.remove)
-        s->remove_queued = false;
-    session_unref(s);
+    fs_unlock(fs);
+    pthread_mutex_unlock(&st->writing);
 }
 
 /* ---- the thread ---- */
@@ -540,8 +547,14 @@ static void *work(void *arg)
 
         if (job)
             run_job(fs, job);
-        if (s)
-            save_one(fs, s);
+        if (s) {
+            TAILQ_REMOVE(&st->sessions, s, save_link);
+            s->save_queued = false;
+            fs_unlock(fs);
+            save_session(fs, s, false);
+            fs_lock(fs);
+            session_unref(s);
+        }
         if (job || s) { /* what they deferred leaves now */
             fs_unlock(fs);
             fs_lock(fs);
@@ -605,8 +618,7 @@ void store_run(struct fs *fs, struct store_job *job)
 
 void store_remove(struct session *s)
 {
-    s->remove_queued = true;
-    store_save(s, NULL, NULL);
+    save_session(s->fs, s, true);
 }
 
 int store_read_file(struct fs *fs, const char *uuid, const char *file, size_t max, char **out,

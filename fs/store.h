@@ -51,7 +51,8 @@ void store_save(struct session *s, struct saving *w,
                 void (*saved)(struct fs *fs, struct saving *w, int error));
 void store_run(struct fs *fs, struct store_job *job);
 
-/* Moves the session's folder to removed/, after what is queued for it. */
+/* No lock; the caller has a reference. Moves the session's folder to removed/, with all that is
+ * known of it; nothing is written for it any more. */
 void store_remove(struct session *s);
 
 /* No lock. A file of the session's folder, malloc'd. 0 or -errno. */
