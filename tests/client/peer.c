@@ -85,7 +85,7 @@ static bool fits(const struct peer_request *r, const char *what)
 
 const char *peer_header(const struct peer_request *r, const char *name)
 {
-    static char value[2048];
+    static _Thread_local char value[2048];
     size_t len = strlen(name);
 
     value[0] = '\0';

@@ -236,28 +236,39 @@ static void test_unknown_host(void **state)
     assert_int_equal(balance(k, CLIENT_ONE_TRY, &t).kind, FAULT_UNREACHABLE);
 }
 
-static void test_hostile_sizes(void **state)
+static void hostile(struct kit *k, struct peer_answer answer)
 {
-    struct kit *k = *state;
     static struct told t;
-    char *huge = malloc((4u << 20) + 1);
 
-    memset(huge, ' ', 4u << 20);
-    huge[4u << 20] = '\0';
-    peer_json(k->peer, BALANCE, 200, huge);
-    assert_int_equal(balance(k, CLIENT_ONE_TRY, &t).kind, FAULT_PROTOCOL);
-
-    /* Headers without an end. */
-    memset(huge, 'a', 4u << 20);
-    for (size_t i = 0; i + 1000 < 4u << 20; i += 1000)
-        memcpy(huge + i, "\r\nX-Header: ", 12);
-    memcpy(huge, "HTTP/1.1 200 OK\r\nX: ", 20);
-    peer_on(k->peer, BALANCE, (struct peer_answer){.body = huge});
-    balance(k, CLIENT_ONE_TRY, &t); /* the last answer of before is played first */
+    peer_on(k->peer, BALANCE, answer);
     assert_int_equal(balance(k, CLIENT_ONE_TRY, &t).kind, FAULT_PROTOCOL);
     client_free(k->client);
     k->client = NULL;
     peer_wait_closed(k->peer);
+}
+
+static void test_endless_body(void **state)
+{
+    size_t len = 4u << 20;
+    char *huge = malloc(len + 1);
+
+    memset(huge, ' ', len);
+    huge[len] = '\0';
+    hostile(*state, (struct peer_answer){.status = 200, .body = huge});
+    free(huge);
+}
+
+static void test_endless_headers(void **state)
+{
+    size_t len = 4u << 20;
+    char *huge = malloc(len + 1);
+
+    memset(huge, 'a', len);
+    for (size_t i = 0; i + 1000 < len; i += 1000)
+        memcpy(huge + i, "\r\nX-Header: ", 12);
+    memcpy(huge, "HTTP/1.1 200 OK\r\nX: ", 20);
+    huge[len] = '\0';
+    hostile(*state, (struct peer_answer){.body = huge});
     free(huge);
 }
 
@@ -315,7 +326,8 @@ int main(void)
         T(test_retry_after),
         T(test_refused),
         T(test_unknown_host),
-        T(test_hostile_sizes),
+        T(test_endless_body),
+        T(test_endless_headers),
         T(test_garbage),
         T(test_bad_options),
     };
