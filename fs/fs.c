@@ -15,9 +15,14 @@ struct closing {
 
 int fs_init(struct fs *fs, struct options *options)
 {
+    pthread_condattr_t attr;
+
     memset(fs, 0, sizeof(*fs));
     pthread_mutex_init(&fs->lock, NULL);
-    pthread_cond_init(&fs->uploads_ended, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&fs->uploads_ended, &attr);
+    pthread_condattr_destroy(&attr);
     STAILQ_INIT(&fs->later);
     TAILQ_INIT(&fs->askers);
     fs->options = options;

@@ -17,6 +17,7 @@ struct query_run {
     int64_t started_ms;
     bool ended;
     bool changed;         /* something changed since it began */
+    bool asked;           /* somebody waited for it: it is no refresh in the background */
     bool renewed;         /* asked again of a new session */
     char *session_id;     /* asked about */
     struct bytes *answer; /* to share: kept while it is small */
@@ -158,9 +159,21 @@ static struct query_run *run_new(struct fs *fs, struct session *s)
     return run;
 }
 
+/* The answer to a refresh in the background is not what an open asked for; one that is under way
+ * serves. */
 static bool may_share(const struct query_run *run)
 {
-    return run && !run->changed && clock_ms() - run->started_ms < QUERY_SHARE_MS;
+    return run && !run->changed && (run->asked || !run->ended) &&
+           clock_ms() - run->started_ms < QUERY_SHARE_MS;
+}
+
+static void wait_for(struct query_run *run, struct query_wait *w)
+{
+    if (!w)
+        return;
+    run->asked = true;
+    TAILQ_INSERT_TAIL(&run->waits, w, link);
+    w->run = run;
 }
 
 /* Waits for a running query; true if it could. */
@@ -168,10 +181,7 @@ static bool join(struct query_run *run, struct query_wait *w)
 {
     if (!may_share(run) || run->ended)
         return false;
-    if (w) {
-        TAILQ_INSERT_TAIL(&run->waits, w, link);
-        w->run = run;
-    }
+    wait_for(run, w);
     return true;
 }
 
@@ -205,10 +215,7 @@ void query_state(struct session *s, struct query_wait *w)
     if (s->state_run)
         run_unref(s->state_run);
     s->state_run = run;
-    if (w) {
-        TAILQ_INSERT_TAIL(&run->waits, w, link);
-        w->run = run;
-    }
+    wait_for(run, w);
     session_need(s, &run->need, connected);
 }
 
@@ -235,10 +242,7 @@ void query_balance(struct fs *fs, struct query_wait *w)
     if (fs->balance_run)
         run_unref(fs->balance_run);
     fs->balance_run = run;
-    if (w) {
-        TAILQ_INSERT_TAIL(&run->waits, w, link);
-        w->run = run;
-    }
+    wait_for(run, w);
     r = client_balance(fs->client, CLIENT_ONE_TRY, balance_known, run, NULL);
     if (r) {
         f = fault_local(-r);
