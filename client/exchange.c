@@ -55,6 +55,16 @@ static bool again_after_rate(struct exchange *x, const struct fault *f)
     return true;
 }
 
+/* A timeout is trouble that began earlier than its report. */
+static int64_t trouble_began_ms(const struct exchange *x, const struct fault *f, int64_t now)
+{
+    int64_t span = x->stall_ms ? x->stall_ms : x->timeout_ms;
+
+    if (f->kind != FAULT_TIMEOUT)
+        return now;
+    return now - span > x->attempted_ms ? now - span : x->attempted_ms;
+}
+
 static bool again_after_passing(struct exchange *x, const struct fault *f)
 {
     int64_t now = loop_now_ms(), delay = backoff_ms(x->tries);
@@ -63,11 +73,11 @@ static bool again_after_passing(struct exchange *x, const struct fault *f)
         return false;
     if (x->again == EXCHANGE_NEVER || (x->again == EXCHANGE_UNSENT && (f->sent || x->tries)))
         return false;
-    if (!x->first_failure_ms)
-        x->first_failure_ms = now;
+    if (!x->trouble_since_ms)
+        x->trouble_since_ms = trouble_began_ms(x, f, now);
     if (delay < (int64_t)f->retry_after_s * 1000)
         delay = (int64_t)f->retry_after_s * 1000;
-    if (now + delay > x->first_failure_ms + EXCHANGE_PATIENCE_MS)
+    if (now + delay > x->trouble_since_ms + EXCHANGE_PATIENCE_MS)
         return false;
     x->tries++;
     attempt_later(x, delay);
@@ -192,6 +202,7 @@ static void attempt(struct exchange *x)
 
     transfer_free(x->transfer);
     x->transfer = NULL;
+    x->attempted_ms = loop_now_ms();
     if (x->own) {
         token = account_token(&x->client->account, &x->generation);
         if (!token) {
@@ -236,7 +247,7 @@ void exchange_start(struct exchange *x)
     exchange_stop(x);
     x->reauthed = x->rate_waited = x->final = false;
     x->tries = 0;
-    x->first_failure_ms = 0;
+    x->trouble_since_ms = 0;
     if (!err && !origin_is_allowed(&o)) {
         fail_later(x, fault_make(FAULT_PROTOCOL, "a URL that is not allowed"));
         return;

@@ -15,7 +15,8 @@
 
 #define EXCHANGE_TIMEOUT_MS 20000      /* what a short call may take */
 #define EXCHANGE_ANSWER_MAX (1u << 20) /* bytes of a short answer */
-#define EXCHANGE_PATIENCE_MS 30000 /* passing faults are retried that long after the first one */
+#define EXCHANGE_PATIENCE_MS                                                                       \
+    30000 /* passing faults are retried until trouble has lasted that long */
 
 enum exchange_again {
     EXCHANGE_NEVER,  /* beyond what is always done: once more after a new token, once more after 429
@@ -72,7 +73,8 @@ struct exchange {
     uint64_t generation;  /* of the token that was used */
     bool reauthed, rate_waited;
     unsigned tries;
-    int64_t first_failure_ms; /* 0: none yet */
+    int64_t attempted_ms;     /* start of the last attempt */
+    int64_t trouble_since_ms; /* 0: none yet */
 };
 
 /* Plain calls: defaults for method, limits, and so on; the rest is zero. */

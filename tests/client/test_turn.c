@@ -198,6 +198,32 @@ static void test_cut_chunk(void **state)
     expect_recovery(k, "TbrD");
 }
 
+/* The same between two chunks: only the last one is missing. */
+static void test_missing_last_chunk(void **state)
+{
+    struct kit *k = *state;
+
+    peer_on(k->peer, RUN,
+            (struct peer_answer){.body = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                         "Transfer-Encoding: chunked\r\n\r\n2\r\n:\n\r\n",
+                                 .end = PEER_CLOSE});
+    expect_recovery(k, "TbrD");
+}
+
+/* Without chunks or a length the close is the end: there is no other. */
+static void test_close_delimited(void **state)
+{
+    struct kit *k = *state;
+
+    peer_on(k->peer, RUN,
+            (struct peer_answer){.body = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                         "\r\n" SAYS("Done."),
+                                 .end = PEER_CLOSE});
+    peer_json(k->peer, STATE, 200, UNCHANGED);
+    assert_int_equal(run(k).kind, FAULT_NONE);
+    assert_string_equal(told.before_end, "TxD");
+}
+
 static void test_garbage_answer(void **state)
 {
     struct kit *k = *state;
@@ -460,6 +486,8 @@ int main(void)
         T(test_break_in_event),
         T(test_break_after_last_event),
         T(test_cut_chunk),
+        T(test_missing_last_chunk),
+        T(test_close_delimited),
         T(test_garbage_answer),
         T(test_html_answer),
         T(test_break_in_first_request_of_a_kept_connection),

@@ -81,12 +81,13 @@ static void test_large(void **state)
 
     peer_json(k->peer, UPLOAD, 200, files_ok);
     for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        uint64_t sum;
-        int fd = kit_file(k, "x", sizes[i], &sum);
+        int fd = kit_file(k, "x", sizes[i], NULL);
+        int64_t began = now_ms();
         upload(k, fd, sizes[i], "a.mp4", told, NULL);
         told_wait(told);
         assert_int_equal(told[0].fault.kind, FAULT_NONE);
         assert_true(told[0].most <= sizes[i]);
+        assert_true(told[0].progress <= 1 + (unsigned)(told[0].ended_ms - began) / 100);
         assert_int_equal(told[0].total, sizes[i]);
 
         struct peer_request r = peer_request(k->peer, UPLOAD, i);
