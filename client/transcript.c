@@ -11,9 +11,8 @@
 #include "text.h"
 #include "utf8.h"
 
-#define VOICES_MAX                                                                                 \
-    8 /* authors that speak at the same time; more take the place of the quietest                  \
-       */
+/* Authors that speak at the same time; more take the place of the quietest. */
+#define VOICES_MAX 8
 #define AUTHOR_MAX 128
 #define NOTICE_MAX 400 /* bytes of a closing notice; what is longer is an answer */
 
