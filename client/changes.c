@@ -323,52 +323,53 @@ static int compare(struct words *w, const struct tracks *a, const struct tracks 
     return err;
 }
 
-/* The tracks of a state; of none, if there is no state or no draft in it. */
-static int read(const char *state, size_t len, struct tracks *tracks)
+/* The draft of a state and its fingerprint; 0 if there is no state or no draft in it. */
+static int read_draft(const char *state, size_t len, struct jsontext *draft, uint64_t *fingerprint)
 {
-    const char *text;
-    size_t text_len;
-    struct jsontext draft;
-    *tracks = (struct tracks){.end_ms = -1};
-    int err = state ? draft_find(state, len, &text, &text_len) : -ENOENT;
+    *fingerprint = 0;
+    int err = state ? draft_find(state, len, &draft->text, &draft->len) : -ENOENT;
     if (!err)
-        err = jsontext_parse(text, text_len, &draft);
-    if (err)
-        return err == -ENOENT ? 0 : err;
-    return tracks_read(draft, tracks);
+        *fingerprint = jsontext_fingerprint(*draft);
+    return err == -ENOENT ? 0 : err;
 }
 
-static uint64_t fingerprint(const char *state, size_t len)
+static int tell_changes(struct words *w, const struct jsontext *before,
+                        const struct jsontext *after)
 {
-    return state ? draft_fingerprint(state, len) : 0;
+    struct tracks a = {.end_ms = -1}, b = {.end_ms = -1};
+    int err = 0;
+    if (before)
+        err = tracks_read(*before, &a);
+    if (!err && after)
+        err = tracks_read(*after, &b);
+    if (!err)
+        err = compare(w, &a, &b);
+    tracks_release(&a);
+    tracks_release(&b);
+    return err;
 }
 
 int draft_changes(const char *before, size_t before_len, const char *after, size_t after_len,
                   bool *changed, char **out)
 {
-    struct tracks a, b;
-    struct words w = {.lines = 0};
-    int err = read(before, before_len, &a);
+    struct jsontext a, b;
+    uint64_t was, is;
+    int err = read_draft(before, before_len, &a, &was);
+    if (!err)
+        err = read_draft(after, after_len, &b, &is);
     if (err)
         return err;
-    err = read(after, after_len, &b);
-    if (err) {
-        tracks_release(&a);
-        return err;
-    }
 
+    struct words w = {.lines = 0};
     buffer_init(&w.text, CHANGES_MAX);
-    bool differ = fingerprint(before, before_len) != fingerprint(after, after_len);
-    if (differ)
-        err = compare(&w, &a, &b);
-    if (differ && !w.lines)
+    if (was != is)
+        err = tell_changes(&w, was ? &a : NULL, is ? &b : NULL);
+    if (was != is && !w.lines)
         buffer_addf(&w.text, "%s\n", _("The draft changed."));
     if (!err)
         err = buffer_take(&w.text, out, NULL);
     if (!err)
-        *changed = differ;
+        *changed = was != is;
     buffer_release(&w.text);
-    tracks_release(&a);
-    tracks_release(&b);
     return err;
 }
