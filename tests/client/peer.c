@@ -50,6 +50,7 @@ struct peer {
         int fd;
         pthread_t thread;
     } connections[CONNECTIONS_MAX];
+    unsigned slots; /* of `connections` that were ever used */
     unsigned connection_count;
     unsigned open;
     unsigned permits; /* of peer_go_on */
@@ -289,6 +290,7 @@ static bool answer(struct connection *c, struct peer_request *r)
 static void *serve(void *user)
 {
     struct connection *c = user;
+    struct peer *p = c->peer;
     struct peer_request *r = calloc(1, sizeof *r);
 
     while (r && read_head(c->fd, r)) {
@@ -297,13 +299,25 @@ static void *serve(void *user)
             break;
     }
     free(r);
-    pthread_mutex_lock(&c->peer->lock);
+    pthread_mutex_lock(&p->lock);
     close(c->fd);
-    c->fd = -1;
-    c->peer->open--;
-    pthread_cond_broadcast(&c->peer->changed);
-    pthread_mutex_unlock(&c->peer->lock);
+    c->fd = -1; /* the slot is free from here on, but for joining */
+    p->open--;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
     return NULL;
+}
+
+/* NULL: all are in use. */
+static struct connection *free_slot(struct peer *p)
+{
+    for (unsigned i = 0; i < p->slots; i++)
+        if (p->connections[i].fd < 0) {
+            pthread_join(p->connections[i].thread,
+                         NULL); /* at its end, and wants no lock any more */
+            return &p->connections[i];
+        }
+    return p->slots < CONNECTIONS_MAX ? &p->connections[p->slots++] : NULL;
 }
 
 static void *listen_on(void *user)
@@ -316,10 +330,10 @@ static void *listen_on(void *user)
             return NULL;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         pthread_mutex_lock(&p->lock);
-        if (p->ending || p->connection_count == CONNECTIONS_MAX) {
+        struct connection *c = p->ending ? NULL : free_slot(p);
+        if (!c) {
             close(fd);
         } else {
-            struct connection *c = &p->connections[p->connection_count];
             c->peer = p;
             c->number = p->connection_count++;
             c->fd = fd;
@@ -363,12 +377,12 @@ void peer_free(struct peer *p)
     pthread_mutex_lock(&p->lock);
     p->ending = true;
     pthread_cond_broadcast(&p->changed);
-    for (unsigned i = 0; i < p->connection_count; i++)
+    for (unsigned i = 0; i < p->slots; i++)
         if (p->connections[i].fd >= 0)
             shutdown(p->connections[i].fd, SHUT_RDWR);
     pthread_mutex_unlock(&p->lock);
     peer_deafen(p);
-    for (unsigned i = 0; i < p->connection_count; i++)
+    for (unsigned i = 0; i < p->slots; i++)
         pthread_join(p->connections[i].thread, NULL);
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);
