@@ -52,9 +52,9 @@ static bool look_at_clip(struct work *w)
     return false;
 }
 
-static int64_t picture_ms(const struct work *w)
+static int64_t clip_ms(const struct work *w)
 {
-    return llround(w->picture.duration_s * 1000);
+    return llround(probe_length(&w->clip.info, &w->picture) * 1000);
 }
 
 /* The clip alone, as it is. */
@@ -63,7 +63,7 @@ static void begin_timeline(struct work *w)
     struct segment title = w->t.title;
     int revision = w->t.revision;
 
-    w->t = (struct timeline){.revision = revision, .title = title, .duration_ms = picture_ms(w)};
+    w->t = (struct timeline){.revision = revision, .title = title, .duration_ms = clip_ms(w)};
     struct segment *s = &w->t.clip;
     s->used = true;
     memcpy(s->material, w->clip.id, sizeof(s->material));
@@ -215,7 +215,7 @@ static bool do_trim(struct work *w)
 
     if (!need_clip(w))
         return false;
-    if (ms > picture_ms(w)) {
+    if (ms > clip_ms(w)) {
         SAY(w,
             "The clip lasts %.3f s only, so it cannot be trimmed to %.3f s. Nothing was changed.",
             "片段只有 %.3f 秒,无法裁剪到 %.3f 秒。没有做任何改动。", w->picture.duration_s,

@@ -180,7 +180,7 @@ static int make(struct mux *m, bool copy)
 {
     struct args args = {.count = 0};
     struct bytes filters;
-    char zero[32], length[32];
+    char zero[32], drop[64];
 
     bytes_init(&filters, FILTERS_MAX);
     if (!copy)
@@ -190,7 +190,7 @@ static int make(struct mux *m, bool copy)
         sound_filters(m, &filters);
     }
     snprintf(zero, sizeof(zero), "%.6f", -m->picture.first_s);
-    snprintf(length, sizeof(length), "%.6f", m->duration_s);
+    snprintf(drop, sizeof(drop), "noise=drop=gte(n\\,%zu)", m->picture.cut_frames);
     /* The first frame of the picture is at 0, wherever the file has it. */
     ADD(&args, "ffmpeg", "-nostdin", "-v", "error", "-y", "-progress", "pipe:1", "-copyts",
         PROBE_GUARD, "-itsoffset", zero, "-i", m->clip_path);
@@ -203,7 +203,7 @@ static int make(struct mux *m, bool copy)
     else
         ADD(&args, "-map", "[picture]", "-c:v", "libx264", "-preset", "veryfast", "-crf", "18");
     if (copy && m->trimmed)
-        ADD(&args, "-t", length);
+        ADD(&args, "-bsf:v", drop);
     if (m->with_voice || m->with_own)
         ADD(&args, "-map", "[sound]", "-c:a", "aac", "-b:a", "192k");
     ADD(&args, "-map_metadata", "-1", "-map_chapters", "-1", "-movflags", "+faststart", "-f", "mp4",
@@ -221,7 +221,8 @@ static bool is_exact(const struct mux *m)
     if (probe_picture(m->path, 0, m->b->stop_fd, &got) != 0)
         return false;
     return fabs(got.first_s) <= START_TOLERANCE_S && !got.hidden &&
-           fabs(got.duration_s - m->duration_s) <= m->picture.frame_s / 2 + START_TOLERANCE_S;
+           fabs(got.duration_s - fmin(m->duration_s, m->picture.duration_s)) <=
+               m->picture.frame_s / 2 + START_TOLERANCE_S;
 }
 
 static int prepare(struct mux *m)
@@ -242,8 +243,9 @@ static int prepare(struct mux *m)
         snprintf(m->words, CHILD_WORDS_MAX, "the clip's picture cannot be read");
         return err;
     }
-    m->trimmed = (double)t->duration_ms < m->picture.duration_s * 1000 - 1;
-    m->duration_s = m->trimmed ? (double)t->duration_ms / 1000 : m->picture.duration_s;
+    double length_s = probe_length(&m->clip.info, &m->picture);
+    m->trimmed = (double)t->duration_ms < length_s * 1000 - 1;
+    m->duration_s = m->trimmed ? (double)t->duration_ms / 1000 : length_s;
     m->with_voice = t->voice.used && t->voice.volume > 0;
     m->with_own = m->clip.info.has_sound && (t->clip.volume > 0 || !m->with_voice);
     return 0;
@@ -260,7 +262,7 @@ int mux_run(struct backend *b, const struct timeline *t, const char *path,
     if (err)
         return err;
     bool copy = m.clip.info.copyable && !t->title.used && !m.picture.hidden &&
-                (!m.trimmed || m.picture.key_at_cut);
+                (!m.trimmed || m.picture.cut_frames);
     if (copy) {
         err = make(&m, true);
         if (err == -ECANCELED || (err == 0 && is_exact(&m)))

@@ -64,6 +64,7 @@ static void judge(const cJSON *report, struct media_info *out)
 
     cJSON_ArrayForEach(s, cJSON_GetObjectItemCaseSensitive(report, "streams"))
         look_at_stream(s, out);
+    out->start_s = number(format, "start_time");
     out->duration_s = fmax(number(format, "duration"), 0);
     bool still = strstr(name, "_pipe") || strcmp(name, "image2") == 0 || strcmp(name, "gif") == 0;
     if (out->width > 0)
@@ -95,6 +96,7 @@ struct packet_scan {
     double last_s;
     bool after_cut; /* packets from the cut on have come */
     bool clean;     /* ... and began with a key, with none from before it after */
+    size_t before;  /* frames until then */
     struct picture_time *out;
 };
 
@@ -126,6 +128,7 @@ static void look_at_packet(struct packet_scan *scan, const char *line)
     double cut = out->first_s + scan->cut_s - 0.001;
     if (!scan->after_cut && at >= cut) {
         scan->after_cut = true;
+        scan->before = out->frames - 1;
         scan->clean = strchr(flags, 'K') && at < cut + 0.002;
     } else if (scan->after_cut && at < cut) {
         scan->clean = false;
@@ -164,6 +167,11 @@ int probe_picture(const char *path, double cut_s, int stop_fd, struct picture_ti
     if (out->frame_s <= 0 && out->frames > 1)
         out->frame_s = (scan.last_s - out->first_s) / (double)(out->frames - 1);
     out->duration_s = scan.last_s - out->first_s + out->frame_s;
-    out->key_at_cut = scan.after_cut && scan.clean;
+    out->cut_frames = scan.after_cut && scan.clean ? scan.before : 0;
     return 0;
+}
+
+double probe_length(const struct media_info *info, const struct picture_time *picture)
+{
+    return fmax(picture->duration_s, info->start_s + info->duration_s - picture->first_s);
 }

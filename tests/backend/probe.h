@@ -27,6 +27,7 @@ enum media_kind {
 
 struct media_info {
     enum media_kind kind;
+    double start_s;    /* the container's first timestamp */
     double duration_s; /* of the container; 0: unknown */
     int width, height; /* 0: no picture */
     double fps;
@@ -43,11 +44,15 @@ struct picture_time {
     double duration_s; /* to the end of the last frame shown */
     double frame_s;    /* length of the last frame */
     size_t frames;
-    bool hidden;     /* there are frames that the container says not to show */
-    bool key_at_cut; /* a key frame is shown first at `cut_s`, and nothing before it comes later */
+    bool hidden;       /* there are frames that the container says not to show */
+    size_t cut_frames; /* frames before `cut_s`, if the file can be cut there: a key frame is shown
+                        * then, and nothing before it comes later; else 0 */
 };
 
-/* `cut_s`: see key_at_cut, seconds from the first frame. 0, -EPROTO (no picture), or -ECANCELED. */
+/* `cut_s`: see cut_frames, seconds from the first frame. 0, -EPROTO (no picture), or -ECANCELED. */
 int probe_picture(const char *path, double cut_s, int stop_fd, struct picture_time *out);
+
+/* How long the clip lasts from its first frame on: its picture, or its sound if that goes on. */
+double probe_length(const struct media_info *info, const struct picture_time *picture);
 
 #endif

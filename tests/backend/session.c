@@ -75,6 +75,7 @@ static void record_material(cJSON *list, const struct material *m)
     cJSON_AddNumberToObject(o, "size", (double)m->size);
     cJSON_AddStringToObject(o, "sha256", m->sha256);
     cJSON_AddNumberToObject(o, "kind", m->info.kind);
+    cJSON_AddNumberToObject(o, "start", m->info.start_s);
     cJSON_AddNumberToObject(o, "duration", m->info.duration_s);
     cJSON_AddNumberToObject(o, "width", m->info.width);
     cJSON_AddNumberToObject(o, "height", m->info.height);
@@ -145,6 +146,7 @@ static bool read_material(struct session *s, const cJSON *o)
     m.mime = mime_of(m.name);
     m.size = (uint64_t)read_number(o, "size");
     m.info.kind = (enum media_kind)read_number(o, "kind");
+    m.info.start_s = read_number(o, "start");
     m.info.duration_s = read_number(o, "duration");
     m.info.width = (int)read_number(o, "width");
     m.info.height = (int)read_number(o, "height");

@@ -2,7 +2,10 @@
  * Where a voiceover belongs on a clip, from the clip's own sound: generalized cross-correlation
  * with phase transform (GCC-PHAT), in the band of speech.
  *
- * Pure. Sound that is not the same performance gives no offset: the peak must stand out.
+ * A match must stand out from every other place, and its parts must agree: the same words in
+ * another order, or spoken at another pace, match here and there, but not throughout.
+ *
+ * Pure. Takes about 16 bytes of memory for a sample of either.
  */
 #ifndef BACKEND_SYNC_H
 #define BACKEND_SYNC_H
@@ -11,9 +14,10 @@
 #include <stddef.h>
 
 struct sync_match {
-    double offset_s; /* of the voiceover's first sample on the clip; negative: before it */
-    double strength; /* the peak, in standard deviations of everything else */
-    double margin;   /* the peak against the highest other one */
+    double offset_s;  /* of the voiceover's first sample on the clip; negative: before it */
+    double strength;  /* the peak, in standard deviations of everything else */
+    double margin;    /* the peak against the highest other one */
+    double agreement; /* 0-1: how much of the voiceover says the same on its own */
     bool sure;
 };
 
