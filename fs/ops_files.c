@@ -359,7 +359,12 @@ void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct 
         return;
     }
     if (h->snapshot) {
-        reply_slice(req, h->snapshot->data, h->snapshot->len, size, offset);
+        /* The reader may close its file as soon as it has the answer, before this thread is done
+         * with it. */
+        struct bytes *b = bytes_ref(h->snapshot);
+
+        reply_slice(req, b->data, b->len, size, offset);
+        bytes_unref(b);
         return;
     }
     buf = malloc(size);
