@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "account.h"
 #include "deliver.h"
@@ -207,29 +209,48 @@ static enum MHD_Result on_accept(void *user, const struct sockaddr *peer, sockle
     return result;
 }
 
-struct MHD_Daemon *http_start(struct backend *b)
+/* A socket that listens, and its port; -1 with errno set. */
+static int listen_here(uint16_t *port)
 {
     struct sockaddr_in here = {
-        .sin_family = AF_INET,
-        .sin_port = htons(b->options.port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-            MHD_USE_ITC,
-        b->options.port, on_accept, b, on_request, b, MHD_OPTION_SOCK_ADDR, &here,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-        MHD_OPTION_END);
-    if (!daemon) {
-        fprintf(stderr, "nemo-local: cannot listen on 127.0.0.1:%u: %s\n", b->options.port,
-                strerror(errno));
-        return NULL;
+        .sin_family = AF_INET, .sin_port = htons(*port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(here);
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        bind(fd, (struct sockaddr *)&here, len) == 0 && listen(fd, SOMAXCONN) == 0 &&
+        getsockname(fd, (struct sockaddr *)&here, &len) == 0) {
+        *port = ntohs(here.sin_port);
+        return fd;
     }
-    unsigned port = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+    int err = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = err;
+    return -1;
+}
+
+struct MHD_Daemon *http_start(struct backend *b)
+{
+    uint16_t port = b->options.port;
+    int fd = listen_here(&port);
+    struct MHD_Daemon *daemon = NULL;
+
     snprintf(b->url, sizeof(b->url), "http://127.0.0.1:%u", port);
     snprintf(b->media_url, sizeof(b->media_url), "http://%s:%u", b->options.media_host, port);
+    if (fd >= 0)
+        daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                                      MHD_USE_POLL | MHD_USE_ITC,
+                                  port, on_accept, b, on_request, b, MHD_OPTION_LISTEN_SOCKET, fd,
+                                  MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+                                  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                                  MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE, MHD_OPTION_END);
+    if (!daemon) {
+        fprintf(stderr, "nemo-local: cannot listen on 127.0.0.1:%u: %s\n", port, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+    }
     return daemon;
 }
 

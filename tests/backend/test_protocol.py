@@ -365,6 +365,11 @@ def test_usage():
         assert (done.returncode, done.stdout) == (2, b"") and done.stderr
 
 
+def test_a_port_that_is_taken(server):
+    done = subprocess.run([local.PROGRAM, "--port", str(server.port)], capture_output=True)
+    assert (done.returncode, done.stdout) == (1, b"") and b"cannot listen" in done.stderr
+
+
 def test_keep_alive(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.port)
     for _ in range(3):
