@@ -49,7 +49,7 @@ static bool read_fdinfo(int table, const char *number, struct descriptor *out)
     ssize_t n;
     int fd;
 
-    snprintf(path, sizeof(path), "../fdinfo/%s", number);
+    snprintf(path, sizeof(path), "../fdinfo/%.20s", number);
     fd = openat(table, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;

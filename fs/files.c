@@ -107,7 +107,7 @@ static int open_temporary(int dirfd, mode_t mode, char name[32], int *fd_out)
 
         if (getrandom(&number, sizeof(number), 0) != sizeof(number))
             return -EIO;
-        snprintf(name, 32, ".tmp-%016llx", (unsigned long long)number);
+        snprintf(name, 32, FILES_TEMPORARY "%016llx", (unsigned long long)number);
         fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (fd >= 0) {
             *fd_out = fd;
@@ -123,7 +123,7 @@ int files_write_atomic(int dirfd, const char *name, const void *data, size_t len
                        bool sync)
 {
     char temporary[32];
-    int fd, rc;
+    int fd = -1, rc;
 
     rc = open_temporary(dirfd, mode, temporary, &fd);
     if (rc < 0)

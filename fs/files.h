@@ -22,6 +22,8 @@ int files_open_dir(const char *path, int *fd_out);
 /* Owned by us and writable by nobody else, or -EPERM. */
 int files_check_private_dir(int dirfd);
 
+#define FILES_TEMPORARY ".tmp-" /* begins the names of files that are not finished */
+
 /* Replaces the file as a whole: readers and crashes see the old one or the new one. `sync`: both
  * data and name are on disk on return. A failure leaves the old file. */
 int files_write_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode,

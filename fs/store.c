@@ -146,6 +146,24 @@ static size_t file_size(int dir, const char *name)
                : 0;
 }
 
+/* Left by a kill between writing and renaming. */
+static void remove_temporaries(int dir)
+{
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+
+    if (!d) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    while ((e = readdir(d)))
+        if (strncmp(e->d_name, FILES_TEMPORARY, strlen(FILES_TEMPORARY)) == 0)
+            unlinkat(dir, e->d_name, 0);
+    closedir(d);
+}
+
 static int load_one(struct fs *fs, const char *uuid)
 {
     int dir = open_session_dir(fs->store, uuid);
@@ -156,6 +174,7 @@ static int load_one(struct fs *fs, const char *uuid)
 
     if (dir < 0)
         return -errno;
+    remove_temporaries(dir);
     r = files_read(dir, "session.json", RECORD_MAX, &text, &len);
     if (r == -ENOENT) { /* killed between the folder and its first record: mkdir had not returned */
         close(dir);

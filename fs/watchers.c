@@ -33,7 +33,7 @@ static bool descriptor_watches(int table, const char *number, dev_t device)
     FILE *f;
     int fd;
 
-    snprintf(path, sizeof(path), "../fdinfo/%s", number);
+    snprintf(path, sizeof(path), "../fdinfo/%.20s", number);
     fd = openat(table, path, O_RDONLY | O_CLOEXEC);
     f = fd < 0 ? NULL : fdopen(fd, "re");
     if (!f) {
