@@ -16,6 +16,7 @@
 
 #include "mp4.h"
 #include "sink.h"
+#include "text.h"
 
 #define REDIRECTS_MAX 5
 #define IDLE_TRIES_MAX 5 /* attempts in a row that bring no byte */
@@ -156,7 +157,7 @@ static enum transfer_verdict download_head(void *user, struct transfer *t)
         return begin_whole(d, t);
     if (t->http == 206) {
         if (!d->had || !range_fits(d, transfer_header(t, "Content-Range")))
-            return transfer_fail(t, fault_make(FAULT_PROTOCOL, "a part that was not asked for"));
+            return transfer_fail(t, fault_make(FAULT_PROTOCOL, _("a part that was not asked for")));
         t->streamed = true;
     }
     return TRANSFER_GO_ON;
@@ -188,7 +189,7 @@ static enum transfer_verdict download_data(void *user, struct transfer *t, const
     if (err)
         return transfer_fail(t, fault_local(-err));
     if (d->expect_mp4 && !mp4_feed(&d->mp4, bytes, len))
-        return transfer_fail(t, fault_make(FAULT_PROTOCOL, "not an MP4 file"));
+        return transfer_fail(t, fault_make(FAULT_PROTOCOL, _("not an MP4 file")));
     report(d, false);
     return TRANSFER_GO_ON;
 }
@@ -252,11 +253,11 @@ static void download_read(void *user, struct transfer *t, struct fault *f)
     if (t->http >= 300 && t->http < 400) {
         const char *to = transfer_header(t, "Location");
         if (!to || origin_resolve(d->x.url, to, &d->redirect))
-            *f = fault_make(FAULT_PROTOCOL, "a redirect to nowhere");
+            *f = fault_make(FAULT_PROTOCOL, _("a redirect to nowhere"));
         return;
     }
     if (wire_read_done(&answer, f))
-        *f = fault_make(FAULT_PROTOCOL, "no file");
+        *f = fault_make(FAULT_PROTOCOL, _("no file"));
 }
 
 static void download_done(void *user, const struct fault *f)
@@ -273,7 +274,7 @@ static void download_done(void *user, const struct fault *f)
         d->x.url = d->redirect;
         d->redirect = NULL;
         if (++d->redirects > REDIRECTS_MAX)
-            fail_as(d, FAULT_PROTOCOL, "too many redirects");
+            fail_as(d, FAULT_PROTOCOL, _("too many redirects"));
         else
             exchange_start(&d->x);
         return;
@@ -289,9 +290,9 @@ static void finish(struct download_call *d)
     uint64_t size = sink_position(d->sink);
 
     if (d->total && size != d->total) {
-        fail_as(d, FAULT_PROTOCOL, "a file of another length");
+        fail_as(d, FAULT_PROTOCOL, _("a file of another length"));
     } else if (d->expect_mp4 && !mp4_is_whole(&d->mp4)) {
-        fail_as(d, FAULT_PROTOCOL, "not a whole MP4 file");
+        fail_as(d, FAULT_PROTOCOL, _("not a whole MP4 file"));
     } else {
         report(d, true);
         call_end(&d->call, &ok);

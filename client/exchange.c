@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "text.h"
+
 #define BACKOFF_MIN_MS 500
 #define BACKOFF_DOUBLINGS 4
 
@@ -249,7 +251,7 @@ void exchange_start(struct exchange *x)
     x->tries = 0;
     x->trouble_since_ms = 0;
     if (!err && !origin_is_allowed(&o)) {
-        fail_later(x, fault_make(FAULT_PROTOCOL, "a URL that is not allowed"));
+        fail_later(x, fault_make(FAULT_PROTOCOL, _("a URL that is not allowed")));
         return;
     }
     if (err) {

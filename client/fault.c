@@ -46,7 +46,7 @@ static const struct {
                       "(NEMO_API_URL)."),
                    false},
     [FAULT_PROTOCOL] = {N_("The backend's answer makes no sense."),
-                        N_("Try again later, or check the option api (NEMO_API_URL)."), true},
+                        N_("Try again later, or check the option api (NEMO_API_URL)."), false},
     [FAULT_AGENT] = {N_("The backend could not do what the message asks."),
                      N_("Say it in other words, or try again later."), true},
     [FAULT_RENDER] = {N_("The render failed."), N_("Write export to instruct to try again."), true},

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "draft.h"
+#include "text.h"
 
 #define STATE_STALL_MS 20000
 #define STATE_ENVELOPE_MAX 65536 /* bytes around a state */
@@ -65,7 +66,7 @@ static void state_read(void *user, struct transfer *t, struct fault *f)
     struct wire_answer answer = {t->http, t->body.data, t->body.len};
 
     if (wire_read_state(&answer, &s->state, &s->len, f) && s->len > STATE_MAX)
-        *f = fault_make(FAULT_PROTOCOL, "the state is too long");
+        *f = fault_make(FAULT_PROTOCOL, _("the state is too long"));
 }
 
 static void state_done(void *user, const struct fault *f)

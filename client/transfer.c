@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "text.h"
+
 #define CONNECT_TIMEOUT_MS 10000L
 #define KEEPALIVE_IDLE_S 30L
 #define KEEPALIVE_INTERVAL_S 15L
@@ -106,7 +108,7 @@ static void on_done(struct loop_easy *e, CURLcode code)
     /* A fault that we found ourselves is nearer to the truth than what libcurl made of it. */
     if (code != CURLE_OK && t->fault.kind == FAULT_NONE) {
         if (t->kept_away)
-            t->fault = fault_make(FAULT_PROTOCOL, "an address that is not allowed");
+            t->fault = fault_make(FAULT_PROTOCOL, _("an address that is not allowed"));
         else
             t->fault = fault_of_curl(t, code);
     }
@@ -180,7 +182,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
     moved(t);
     t->header_bytes += len;
     if (t->header_bytes > TRANSFER_HEADERS_MAX) {
-        transfer_fail(t, fault_make(FAULT_PROTOCOL, "too many headers"));
+        transfer_fail(t, fault_make(FAULT_PROTOCOL, _("too many headers")));
         return 0;
     }
     if (t->head_done || line[0] == '\0' || !strchr("\r\n", line[0]))
@@ -216,7 +218,7 @@ static size_t on_data(char *bytes, size_t size, size_t count, void *user)
     err = buffer_add(&t->body, bytes, len);
     if (!err)
         return len;
-    transfer_fail(t, err == -EMSGSIZE ? fault_make(FAULT_PROTOCOL, "the answer is too long")
+    transfer_fail(t, err == -EMSGSIZE ? fault_make(FAULT_PROTOCOL, _("the answer is too long"))
                                       : fault_local(-err));
     return CURL_WRITEFUNC_ERROR;
 }

@@ -18,6 +18,7 @@
 #include "draft.h"
 #include "event.h"
 #include "sse.h"
+#include "text.h"
 #include "transcript.h"
 
 #define MESSAGE_PATH "/run_sse"
@@ -130,7 +131,7 @@ static void look_read(void *user, struct transfer *transfer, struct fault *f)
     struct wire_answer answer = {transfer->http, transfer->body.data, transfer->body.len};
 
     if (wire_read_state(&answer, &t->read, &t->read_len, f) && t->read_len > STATE_MAX)
-        *f = fault_make(FAULT_PROTOCOL, "the state is too long");
+        *f = fault_make(FAULT_PROTOCOL, _("the state is too long"));
 }
 
 static void look_done(void *user, const struct fault *f)
@@ -276,7 +277,7 @@ static enum transfer_verdict message_data(void *user, struct transfer *transfer,
     if (!err)
         return TRANSFER_GO_ON;
     return transfer_fail(transfer, err == -EMSGSIZE
-                                       ? fault_make(FAULT_PROTOCOL, "an event is too long")
+                                       ? fault_make(FAULT_PROTOCOL, _("an event is too long"))
                                        : fault_of_errno(err));
 }
 
