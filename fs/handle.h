@@ -33,6 +33,7 @@ struct prompt {
     bool again; /* the checks were made anew with a new session */
     struct buffer text;
     size_t checked; /* bytes that were found to be UTF-8 */
+    int refused;    /* the errno of a write that failed: nothing of this message is sent */
 };
 
 /* What an open of state.json, timeline.txt or credits waits for. */

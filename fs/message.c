@@ -134,6 +134,8 @@ void message_end_reply(struct session *s, struct reply *r)
 {
     struct ending *e = r == s->reply && !r->final ? malloc(sizeof(*e)) : NULL;
 
+    if (r->len && r->text && r->text[r->len - 1] != '\n')
+        reply_add(s->fs, r, "\n", 1);
     if (!e) {
         reply_end(s->fs, r);
         return;

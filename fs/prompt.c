@@ -181,49 +181,62 @@ void prompt_next(struct session *s)
 
 /* ---- writing ---- */
 
-/* Is what came so far UTF-8, perhaps with a character that is not finished? A NUL is no text. */
+/* The length without a last character that is not finished yet. */
+static size_t whole_length(const char *data, size_t len)
+{
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        unsigned char c = (unsigned char)data[len - back];
+        size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+
+        if ((c & 0xc0) != 0x80)
+            return need > back ? len - back : len;
+    }
+    return len;
+}
+
+/* Is what came so far UTF-8, perhaps with its last character still coming? A NUL is no text. */
 static bool is_text(struct prompt *pr)
 {
-    const char *data = pr->text.data;
-    size_t len = pr->text.len, whole = utf8_cut(data, len, len);
+    const char *from = pr->text.data + pr->checked;
+    size_t len = whole_length(pr->text.data, pr->text.len) - pr->checked;
 
-    if (memchr(data + pr->checked, '\0', len - pr->checked))
+    if (memchr(from, '\0', len) || !utf8_is_valid(from, len))
         return false;
-    if (whole < pr->checked || !utf8_is_valid(data + pr->checked, whole - pr->checked))
-        return false;
-    pr->checked = whole;
-    return len - whole < 4;
+    pr->checked += len;
+    return true;
+}
+
+static void forget(struct prompt *pr)
+{
+    buffer_reset(&pr->text);
+    pr->checked = 0;
+}
+
+static int judge(struct prompt *pr)
+{
+    if (!is_text(pr))
+        return EILSEQ;
+    return pr->no_credits && !route_may_become_free(pr->text.data, pr->text.len) ? EDQUOT : 0;
 }
 
 int prompt_write(struct handle *h, const char *data, size_t len)
 {
     struct prompt *pr = &h->prompt;
-    size_t before = pr->text.len, checked_before = pr->checked;
-    int error = 0;
+    int r;
 
-    switch (buffer_add(&pr->text, data, len)) {
-    case 0:
-        break;
-    case -EMSGSIZE:
-        buffer_reset(&pr->text); /* half a message is none */
-        pr->checked = 0;
-        return EMSGSIZE;
-    default:
-        return ENOMEM;
-    }
-    if (!is_text(pr))
-        error = EILSEQ;
-    else if (pr->no_credits && !route_may_become_free(pr->text.data, pr->text.len))
-        error = EDQUOT;
-    if (error) {
-        pr->text.len = before;
-        pr->checked = checked_before;
-    }
-    return error;
+    if (pr->refused)
+        return pr->refused;
+    r = buffer_add(&pr->text, data, len);
+    pr->refused = r == -EMSGSIZE ? EMSGSIZE : r ? ENOMEM : judge(pr);
+    if (pr->refused)
+        forget(pr); /* half a message is none */
+    return pr->refused;
 }
 
 void prompt_truncate(struct handle *h, size_t size)
 {
+    if (size == 0)
+        h->prompt.refused = 0;
     if (size >= h->prompt.text.len)
         return;
     h->prompt.text.len = size;
@@ -258,11 +271,12 @@ static void send_text(struct handle *h, struct parked *p)
         error = EDQUOT;
     else if (h->session->removed)
         error = ENOENT;
-    if (error)
-        buffer_reset(&pr->text);
-    else
+    if (!error)
         error = -buffer_take(&pr->text, &text, &len);
-    buffer_init(&pr->text, PROMPT_MAX);
+    if (error)
+        forget(pr);
+    else
+        buffer_init(&pr->text, PROMPT_MAX);
     pr->checked = 0;
     if (error) {
         if (p)
@@ -295,7 +309,7 @@ void prompt_flush(struct handle *h, struct parked *p)
     state = closer_look(park_tid(p), &file);
     fs_lock(fs);
     if (state == CLOSER_KILLED) {
-        buffer_reset(&h->prompt.text);
+        forget(&h->prompt);
         left(h);
     }
     if (state == CLOSER_KILLED || state == CLOSER_OTHERS) {
@@ -313,6 +327,6 @@ void prompt_release(struct handle *h, bool killed)
 {
     if (h->prompt.text.len && !killed)
         send_text(h, NULL);
-    buffer_reset(&h->prompt.text);
+    forget(&h->prompt);
     left(h);
 }

@@ -10,6 +10,8 @@ import pytest
 
 from harness import PATIENCE, ended, in_kernel_wait, run, sh, spawn, wait_for
 
+SLOW = pytest.mark.usefixtures("slow")
+
 # Each line writes "make the music softer" to $I.
 WRITERS = {
     "echo": "echo make the music softer > $I",
@@ -80,7 +82,7 @@ def type_into(argv, keys, cwd):
 
 
 def test_nano(backend, session, tmp_path):
-    keys = [(b"GNU nano", b"make the music softer\x0f"), (b"Write", b"\r"), (b"Wrote", b"\x18")]
+    keys = [(b"Exit", b"make the music softer\x0f"), (b"Write", b"\r"), (b"Wrote", b"\x18")]
     assert type_into(["nano", session.instruct], keys, tmp_path) == 0
     session.reply()
     assert [m.strip() for m in backend.messages()] == ["make the music softer"]
@@ -177,6 +179,8 @@ def test_free_commands_need_no_credits(backend, session, text):
 @pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash", "/bin/zsh"])
 def test_no_backend_is_an_error_of_echo(backend, session, shell):
     session.wait_status("idle")
+    # Queries within a second share an answer, also one from before the backend went.
+    wait_for("a second without queries", lambda: backend.quiet(1.2))
     backend.stop()
     done = sh(f"echo make it softer > {session.instruct}", shell=shell)
     assert done.returncode != 0 and "onnection refused" in done.stderr
@@ -198,7 +202,7 @@ def test_failed_upload_is_an_error_of_echo_once(backend, session, media):
     assert backend.messages() == ["sync"]
 
 
-@pytest.mark.backend("--think", "2")
+@SLOW
 def test_close_returns_when_the_stream_begins(backend, session):
     session.wait_status("idle")
     begin = time.monotonic()
@@ -225,7 +229,7 @@ def test_a_refusal_is_an_error_of_close(backend, session, rule, number):
     assert session.status()[""] == "failed" and session.status()["error"]
 
 
-@pytest.mark.backend("--think", "3")
+@SLOW
 def test_nonblock_while_busy(backend, session):
     session.say("make it softer")
     with pytest.raises(BlockingIOError):
@@ -234,7 +238,7 @@ def test_nonblock_while_busy(backend, session):
     os.close(os.open(session.instruct, os.O_WRONLY | os.O_NONBLOCK))
 
 
-@pytest.mark.backend("--think", "0.5")
+@SLOW
 def test_waiting_writers_come_in_order(backend, session):
     session.say("number 0")
     writers = []
@@ -253,7 +257,7 @@ def test_waiting_writers_come_in_order(backend, session):
     assert backend.messages() == [f"number {n}" for n in range(5)]
 
 
-@pytest.mark.backend("--think", "3")
+@SLOW
 def test_an_interrupted_wait_leaves_the_message_running(backend, session):
     session.say("the first")
     with ended(spawn(f"echo the second > {session.instruct}")) as writer:
@@ -339,3 +343,29 @@ def test_history(session):
     assert "make the music softer" in history
     assert any(ch.isdigit() for ch in history)
     assert run(["grep", "-c", "softer", session / "history.txt"]).returncode == 0
+
+
+def write_parts(path, parts):
+    """One open, one write() for each part; the errnos of the writes."""
+    numbers = []
+    fd = os.open(path, os.O_WRONLY)
+    for part in parts:
+        try:
+            os.write(fd, part)
+            numbers.append(0)
+        except OSError as error:
+            numbers.append(error.errno)
+    os.close(fd)
+    return numbers
+
+
+def test_a_character_in_two_writes(backend, session):
+    assert write_parts(session.instruct, [b"caf\xc3", b"\xa9 in ", b"\xe4", b"\xb8", b"\xad"]) == [0] * 5
+    wait_for("the message", backend.messages)
+    assert backend.messages() == ["caf\u00e9 in \u4e2d"]
+
+
+def test_half_a_message_is_none(backend, session):
+    assert write_parts(session.instruct, [b"make it softer\n", b"\xff", b" and louder"]) == [0, errno.EILSEQ, errno.EILSEQ]
+    session.say("a whole one")
+    assert backend.messages() == ["a whole one"]
