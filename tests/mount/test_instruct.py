@@ -359,12 +359,6 @@ def write_parts(path, parts):
     return numbers
 
 
-def test_a_character_in_two_writes(backend, session):
-    assert write_parts(session.instruct, [b"caf\xc3", b"\xa9 in ", b"\xe4", b"\xb8", b"\xad"]) == [0] * 5
-    wait_for("the message", backend.messages)
-    assert backend.messages() == ["caf\u00e9 in \u4e2d"]
-
-
 def test_half_a_message_is_none(backend, session):
     assert write_parts(session.instruct, [b"make it softer\n", b"\xff", b" and louder"]) == [0, errno.EILSEQ, errno.EILSEQ]
     session.say("a whole one")
