@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import media as media_files
-from harness import Backend, Mount, Watchdog, is_mounted
+from harness import PATIENCE, Backend, Mount, Watchdog, is_mounted
 
 LIMIT_S = 60
 
@@ -107,3 +107,15 @@ def mount(request, tmp_path, backend):
 @pytest.fixture
 def session(mount):
     return mount.session()
+
+
+@pytest.fixture
+def slow(backend):
+    """Every message is answered in three pieces, over a second and a half."""
+    backend.answer("One. ", "Two. ", "Three.\n", gap_ms=750 * PATIENCE)
+
+
+@pytest.fixture
+def busy(backend):
+    """No message is ever answered to its end."""
+    backend.answer("One. ", endless=True)

@@ -23,13 +23,14 @@ PATIENCE = 4 if SANITIZED else 1  # sanitizers make the programs slower
 
 
 def wait_for(what, predicate, timeout=15):
-    """Returns the first true value of predicate(); fails after `timeout` s."""
+    """Returns the first true value of predicate(); fails after `timeout` s, saying `what` (or what it returns)."""
     deadline = time.monotonic() + timeout * PATIENCE
     while True:
         value = predicate()
         if value:
             return value
         if time.monotonic() > deadline:
+            what = what() if callable(what) else what
             raise AssertionError(f"waited {timeout * PATIENCE} s in vain for {what}")
         time.sleep(0.01)
 
@@ -194,7 +195,8 @@ class Backend:
         os.kill(self.program.pid, signal.SIGSTOP)
 
     def thaw(self):
-        os.kill(self.program.pid, signal.SIGCONT)
+        if self.program.running():
+            os.kill(self.program.pid, signal.SIGCONT)
 
     def call(self, path, body=None, method=None, token=None):
         headers = {"Content-Type": "application/json"}
@@ -263,12 +265,19 @@ class Backend:
     def fault(self, endpoint, times=None, hold=False, **rule):
         """From now on, at the next `times` calls (None: all). `hold`: the answer does not come before the
         faults are lifted."""
-        if hold:
+        if hold and endpoint == "upload":
+            rule.update(stall="request", stall_after=0)
+        elif hold:
             rule["delay_ms"] = self.HOLD_MS
         if times:
             rule["call"] = {"from": 1, "to": times}
         self.rules.append({"endpoint": endpoint, **rule})
         self.call("/_local/faults", {"rules": self.rules})
+
+    def answer(self, *texts, gap_ms=0, **rule):
+        """Messages are answered with these texts, with pauses between them."""
+        events = "".join(f"data: {json.dumps({'type': 'text', 'content': text})}\n\n" for text in texts)
+        self.fault("message", events=events, gap_ms=gap_ms, **rule)
 
     def no_faults(self):
         self.rules = []
@@ -348,6 +357,11 @@ class Session:
     def __truediv__(self, name):
         return self.path / name
 
+    def __fspath__(self):
+        return str(self.path)
+
+    __str__ = __fspath__
+
     def text(self, name):
         return (self.path / name).read_text()
 
@@ -361,7 +375,7 @@ class Session:
         return values
 
     def wait_status(self, *words, timeout=20):
-        return wait_for(f"status {' or '.join(words)}, it is {self.text('status.txt')!r}",
+        return wait_for(lambda: f"status {' or '.join(words)}, it is {self.text('status.txt')!r}",
                         lambda: self.status()[""] in words, timeout)
 
     def say(self, text):
@@ -391,8 +405,8 @@ class Watchdog:
         self.expired = True
         faulthandler.dump_traceback(sys.__stderr__)
         for program in list(Program.live):
-            for task in Path(f"/proc/{program.pid}/task").iterdir():
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                for task in Path(f"/proc/{program.pid}/task").iterdir():
                     print(program.process.args[3], task.name, (task / "comm").read_text().strip(),
                           (task / "syscall").read_text().strip(), file=sys.__stderr__)
             with contextlib.suppress(ProcessLookupError):

@@ -163,17 +163,17 @@ def test_types(backend, session, media, name):
     uploaded_once(backend, session, name, (media / name).read_bytes())
 
 
-@pytest.mark.parametrize("name", ["CLIP.MP4", "two words.mp4", "日本語.mp4", "a" * 251 + ".mp4", "-f.mp4", "a;b.mp4", 'q"q.mp4'])
+@pytest.mark.parametrize("name", ["CLIP.MP4", "two words.mp4", "日本語.mp4", "a" * 251 + ".mp4", "-f.mp4", "a;b.mp4", "q'q.mp4", "100%.mp4"])
 def test_names(backend, session, media, name):
     shutil.copyfile(media / "clip.mp4", session.inputs / name)
     uploaded_once(backend, session, name, (media / "clip.mp4").read_bytes())
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "clip", "clip.mp4.zip", "mp4", "x.mp4x", "notes.txt.part", ".mp4/.."])
+@pytest.mark.parametrize("name", ["notes.txt", "clip", "clip.mp4.zip", "mp4", "x.mp4x", "notes.txt.part"])
 def test_unsupported_names(session, name):
     with pytest.raises(OSError) as error:
         os.open(session.inputs / name, os.O_CREAT | os.O_WRONLY)
-    assert error.value.errno in (errno.EOPNOTSUPP, errno.EISDIR)
+    assert error.value.errno == errno.EOPNOTSUPP
     assert os.listdir(session.inputs) == []
 
 

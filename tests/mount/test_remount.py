@@ -96,7 +96,7 @@ def test_running_render_goes_on(backend, mount, session, media, how):
     assert len(backend.requests("render")) == 1
 
 
-@pytest.mark.backend("--think", "2")
+@pytest.mark.backend("--think", "0.5")
 def test_a_message_under_way_is_not_sent_again(backend, mount, session, media):
     for name in ("clip.mp4", "voice.wav"):
         assert run(["cp", media / name, session.inputs]).returncode == 0
@@ -129,23 +129,28 @@ def test_a_crash_during_an_upload(backend, mount, session, media):
 
 def test_a_stale_mount_point(mount, session):
     """Left by a crash; the next start cleans it up itself."""
+    session.wait_status("idle")
     mount.program.kill()
     with pytest.raises(OSError):
         os.listdir(mount.point)
-    mount.program = None
-    run(["true"])
-    # The dead mount is still listed, so readiness is that the directory answers.
-    from harness import Program, BUILD_DIR
-    mount.program = Program([BUILD_DIR / "bin/lipsyncfs", "-f", "-o",
-                             f"api={mount.api},state_dir={mount.state},cache_dir={mount.cache}", mount.point],
-                            mount.env, mount.log)
+    mount.start()
 
+    # The dead mount is listed like a living one, so the directory itself has to answer.
     def answers():
         try:
             return "s" in os.listdir(mount.point)
         except OSError:
             return False
     wait_for("the mount", answers)
+    assert mount.program.running()
+
+
+def test_a_session_is_kept_from_its_first_moment(mount):
+    for number in range(5):
+        os.mkdir(mount.point / f"s{number}")
+        mount.crash()
+        mount.start()
+        assert f"s{number}" in os.listdir(mount.point)
 
 
 def test_state_directory_is_private(mount, edited):

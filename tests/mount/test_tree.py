@@ -108,7 +108,7 @@ def test_rmdir_forgets_a_session(mount, session, media):
     sh(f"cp {media}/voice.wav {session.inputs}")
     os.rmdir(session.path)
     assert "s" not in os.listdir(mount.point)
-    assert len(os.listdir(mount.state / "removed")) == 1
+    wait_for("its record", lambda: len(os.listdir(mount.state / "removed")) == 1)
     os.mkdir(session.path)
     assert os.listdir(session.inputs) == []
 

@@ -44,7 +44,7 @@ def test_without_a_backend(backend, mount):
     assert time.monotonic() - begin < 5 * PATIENCE
 
 
-@pytest.mark.backend("--think", "60")
+@pytest.mark.usefixtures("busy")
 def test_waiting_calls_are_answered(mount, session):
     session.say("make it softer")
     waiting = [spawn(f"exec cat {session}/reply.txt"), spawn(f"echo more > {session.instruct}")]
@@ -164,12 +164,12 @@ def test_names_with_spaces(backend, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_mount_command(backend, tmp_path):
-    """As from fstab: mount -t fuse.lipsyncfs finds the program in the PATH."""
+    """What `mount -t fuse.lipsyncfs` and an fstab line come to."""
     point = tmp_path / "mnt"
     point.mkdir()
     env = {"PATH": f"{BUILD_DIR}/bin:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    done = run(["mount.fuse3", f"lipsyncfs#", point, "-o",
-                f"api={backend.url},state_dir={tmp_path}/st,cache_dir={tmp_path}/c,allow_other,dev,suid"], env=env)
+    done = run(["mount.fuse3", "none", point, "-t", "fuse.lipsyncfs", "-o", "rw,noexec,nosuid,nodev,user,_netdev,"
+                f"api={backend.url},state_dir={tmp_path}/st,cache_dir={tmp_path}/c,allow_other"], env=env)
     assert done.returncode == 0, done.stderr
     try:
         assert "README.txt" in os.listdir(point)

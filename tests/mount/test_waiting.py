@@ -18,7 +18,7 @@ def took(action):
 
 
 @pytest.mark.limit(180)
-@pytest.mark.backend("--think", "120")
+@pytest.mark.usefixtures("busy")
 def test_everything_waits(backend, mount, media, tmp_path):
     """100 MB stalled, a message being worked on, 100 readers: the others answer at once."""
     stalled, working, other = (mount.session(n) for n in ("stalled", "working", "other"))
@@ -31,8 +31,8 @@ def test_everything_waits(backend, mount, media, tmp_path):
         rest = 100_000_000 - file.tell()
         file.write(rest.to_bytes(4, "big") + b"free")
         file.truncate(100_000_000)
-    working.say("make it softer")
     backend.fault("upload", path=backend.session_id("stalled"), stall="request", stall_after=1_000_000)
+    working.say("make it softer")
     waiting = [spawn(["cp", big, stalled.inputs])]
     waiting += [spawn(["cat", working / "reply.txt"]) for _ in range(READERS)]
     waiting += [spawn(f"echo and then this > {working.instruct}") for _ in range(3)]
@@ -71,6 +71,7 @@ def test_everything_waits(backend, mount, media, tmp_path):
 def test_a_frozen_backend(backend, mount, session):
     """It takes connections and says nothing: whoever does not ask does not notice."""
     session.wait_status("idle")
+    wait_for("a second without queries", lambda: backend.quiet(1.2))
     backend.freeze()
     waiting = [spawn(f"cat {session}/state.json {session}/credits {session}/timeline.txt") for _ in range(20)]
     try:
