@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scrub.h"
 #include "token.h"
 #include "translate_sentence.h"
 #include "translate_strip.h"
@@ -13,7 +14,8 @@ struct translate {
     void (*out)(void *user, const char *text, size_t len);
     void *user;
     unsigned wishes;
-    struct strip strip;
+    struct strip strip; /* what is fed goes through here, */
+    struct scrub scrub; /* here, for what the control characters had hidden, and into the hold */
     struct sentence_context context;
 
     char hold[TRANSLATE_HOLD_MAX]; /* the sentence so far, whole characters */
@@ -21,9 +23,9 @@ struct translate {
     bool ended;      /* its end was seen, unless what comes next shows that it was none */
     bool open;       /* it may become an instruction: wait for its end */
     bool line_ended; /* a newline was seen where an instruction must go on */
+    bool two_lines;  /* that was done already */
     bool line_start; /* the sentence is the first one of its line */
-    bool fence;      /* it is the line that opens a block of code */
-    bool fence_gone; /* JSON and the line before it went: so must the line after it */
+    size_t fence;    /* bytes of the line in the hold that opens a block of code, or 0 */
     uint32_t before; /* the last character that was let go */
 };
 
@@ -44,7 +46,8 @@ static void let_go(struct translate *t, size_t len)
     t->line_start = t->before == '\n';
     t->len -= len;
     memmove(t->hold, t->hold + len, t->len);
-    t->ended = t->open = t->line_ended = t->fence = false;
+    t->ended = t->open = t->line_ended = t->two_lines = false;
+    t->fence = 0;
 }
 
 static void append(struct translate *t, uint32_t c)
@@ -123,58 +126,61 @@ static bool is_abbreviation(const struct translate *t)
 
 /* ---- blocks of code ---- */
 
-/* Is the hold a line of three backquotes, with the name of a language at most? */
-static bool is_fence(const struct translate *t)
+/* Is this a line of three backquotes, with the name of a language at most? */
+static bool is_fence(const char *line, size_t len)
 {
     size_t i = 0;
-    while (i < t->len && (t->hold[i] == ' ' || t->hold[i] == '\t'))
+    while (i < len && is_blank((unsigned char)line[i]))
         i++;
-    if (!t->line_start || t->len - i < 3 || memcmp(t->hold + i, "```", 3) != 0)
+    if (len - i < 3 || memcmp(line + i, "```", 3) != 0)
         return false;
-    for (i += 3; i < t->len && t->hold[i] != '\n'; i++) {
-        if (token_at(t->hold, t->len, i).kind != TOKEN_WORD && !is_blank((unsigned char)t->hold[i]))
+    for (i += 3; i < len; i++) {
+        if (!is_blank((unsigned char)line[i]) && token_at(line, len, i).kind != TOKEN_WORD)
             return false;
     }
     return true;
 }
 
-static void json_was_here(struct translate *t)
+/* A block of code that had nothing but raw JSON in it is empty by now: its two fences go. True: the
+ * line at the end of the hold was dealt with. */
+static bool end_fence(struct translate *t)
 {
-    if (t->fence) {
-        t->len = 0;
-        t->fence = false;
-        t->fence_gone = true;
+    if (!t->fence) {
+        t->fence = t->line_start && is_fence(t->hold, t->len) ? t->len : 0;
+        return t->fence;
     }
+    size_t i = t->fence;
+    while (i < t->len && is_blank((unsigned char)t->hold[i]))
+        i++;
+    if (i < t->len && !is_fence(t->hold + i, t->len - i))
+        return false;
+    if (i < t->len)
+        t->len = t->fence = 0;
+    return true;
 }
 
 /* ---- characters ---- */
 
 static void end_line(struct translate *t)
 {
-    if (is_fence(t)) {
-        if (t->fence_gone)
-            t->len = 0;
-        else
-            t->fence = true;
-        t->fence_gone = false;
+    if (end_fence(t))
         return;
-    }
-    if (!t->ended && sentence_is_dangling(t->hold, t->len)) {
-        t->line_ended = true;
-        return;
-    }
-    let_go(t, t->len);
+    /* Over one line's end only: looking again at every line would cost. */
+    if (!t->ended && !t->two_lines && sentence_is_dangling(t->hold, t->len))
+        t->line_ended = t->two_lines = true;
+    else
+        let_go(t, t->len);
 }
 
-/* Settles what the last character left open. True: the sentence goes on with this one. */
+/* Settles what the last character left open. */
 static void settle(struct translate *t, uint32_t c)
 {
-    if (t->fence && !is_blank(c))
+    if (t->fence && !is_blank(c) && c != '`')
+        let_go(t, t->fence);
+    if (t->line_ended && c == '\n')
         let_go(t, t->len);
-    if (t->line_ended && !is_blank(c))
+    if (!is_blank(c))
         t->line_ended = false;
-    else if (t->line_ended && c == '\n')
-        let_go(t, t->len);
     if (!t->ended || is_closer(c) || c == '\n')
         return;
 
@@ -186,13 +192,8 @@ static void settle(struct translate *t, uint32_t c)
         let_go(t, t->len);
 }
 
-static void take(void *user, uint32_t c)
+static void take(struct translate *t, uint32_t c)
 {
-    struct translate *t = user;
-    if (c == STRIP_JSON) {
-        json_was_here(t);
-        return;
-    }
     settle(t, c);
     append(t, c);
     if (c == '\n') {
@@ -209,6 +210,21 @@ static void take(void *user, uint32_t c)
         let_go(t, t->len);
 }
 
+static void on_stripped(void *user, const char *character, size_t size)
+{
+    struct translate *t = user;
+    scrub_feed(&t->scrub, character, size);
+}
+
+static void on_scrubbed(void *user, const char *text, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        uint32_t c;
+        at += utf8_decode(text + at, len - at, &c);
+        take(user, c);
+    }
+}
+
 /* ---- the seam ---- */
 
 struct translate *translate_new(bool manual, void (*out)(void *user, const char *text, size_t len),
@@ -221,7 +237,8 @@ struct translate *translate_new(bool manual, void (*out)(void *user, const char 
     t->user = user;
     t->context.manual = manual;
     t->line_start = true;
-    strip_init(&t->strip, take, t);
+    strip_init(&t->strip, on_stripped, t);
+    scrub_init(&t->scrub, on_scrubbed, t);
     return t;
 }
 
@@ -238,15 +255,14 @@ void translate_feed(struct translate *t, const char *text, size_t len)
 unsigned translate_finish(struct translate *t)
 {
     strip_finish(&t->strip);
-    if (t->fence_gone && is_fence(t))
-        t->len = 0;
+    scrub_finish(&t->scrub);
+    end_fence(t);
     let_go(t, t->len);
 
     unsigned wishes = t->wishes;
     t->wishes = 0;
     t->context = (struct sentence_context){.manual = t->context.manual};
     t->line_start = true;
-    t->fence_gone = false;
     t->before = 0;
     return wishes;
 }

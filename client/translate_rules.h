@@ -76,7 +76,8 @@ enum word_class {
 struct lexicon {
     enum word_class class;
     bool gerund;                /* clicking */
-    const char *const *phrases; /* lower case, up to a NULL; the longest one that fits counts */
+    const char *const *phrases; /* up to a NULL, lower case, all of one language by their first
+                                   characters; the longest one of the lexicon that fits counts */
 };
 extern const struct lexicon translate_lexicon[];
 extern const size_t translate_lexicon_size;

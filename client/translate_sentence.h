@@ -21,7 +21,7 @@ struct sentence_context {
     bool manual;         /* an export is advised, not wished for */
     bool glued;          /* what went before ended within a word: no clause begins here */
     bool exporting;      /* it was said that the video is being exported */
-    bool in_steps;       /* the last item of the list was an instruction */
+    bool in_steps;       /* the last item of the numbered list was an instruction */
     enum advice repeats; /* the last sentence was this advice and nothing else */
 };
 
