@@ -1,46 +1,16 @@
 #include "message.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "draft.h"
 #include "errnos.h"
 #include "inputs.h"
-#include "names.h"
+#include "job.h"
 #include "prompt.h"
-#include "query.h"
 #include "render.h"
-#include "route.h"
 #include "text.h"
-#include "translate.h"
-#include "upload.h"
-
-struct job {
-    TAILQ_ENTRY(job) link;
-    struct session *session; /* has a reference */
-    int refs;                /* its place in the session, callbacks to come */
-    bool stopped;            /* callbacks come back to nothing */
-    char *text;
-    size_t len;
-    enum route route;
-    struct parked_list closers;
-    struct reply *reply;
-    struct bytes *before;
-    uint64_t before_seq;
-    bool before_unsaved;
-    bool left, taken, renewed, resumed;
-    bool wants_uploads; /* waits for them to end */
-    char *session_id;
-    client_call call;
-    struct translate *translate;
-    struct need need;
-    struct saving saving;
-    struct query_wait wait;
-    struct input *sent[ROUTE_URLS_MAX]; /* by `upload URL…` */
-    size_t sent_count;
-};
 
 bool job_has_left(const struct job *j)
 {
@@ -99,7 +69,7 @@ static void job_unref(struct job *j)
 static void start_next(struct session *s);
 
 /* The session is free for the next one. The reply may go on (a render). */
-static void leave(struct job *j)
+void job_leave(struct job *j)
 {
     struct session *s = j->session;
 
@@ -160,14 +130,14 @@ static void remember_reply(struct job *j)
 }
 
 /* All is done: the reply ends here. */
-static void finish(struct job *j, int error)
+void job_finish(struct job *j, int error)
 {
     struct session *s = j->session;
 
     remember_reply(j);
     park_error_all(s->fs, &j->closers, error);
     message_end_reply(s, j->reply);
-    leave(j);
+    job_leave(j);
 }
 
 static void tell_fault(struct job *j, const struct fault *f)
@@ -182,10 +152,10 @@ static void tell_fault(struct job *j, const struct fault *f)
     session_failed(s, f);
 }
 
-static void refuse(struct job *j, const struct fault *f)
+void job_refuse(struct job *j, const struct fault *f)
 {
     tell_fault(j, f);
-    finish(j, errnos_of(f));
+    job_finish(j, errnos_of(f));
 }
 
 /* ---- an edit ---- */
@@ -208,7 +178,7 @@ static void tell_changes(struct job *j, const struct bytes *after)
     free(text);
 }
 
-static void tell_listing(struct job *j, const struct bytes *state)
+void job_tell_listing(struct job *j, const struct bytes *state)
 {
     struct bytes *text = timeline_text(state);
 
@@ -227,7 +197,7 @@ static void conclude(struct job *j, bool changed, unsigned wishes)
     struct reply *r = reply_ref(j->reply);
 
     if (state && (wishes & TRANSLATE_TIMELINE))
-        tell_listing(j, state);
+        job_tell_listing(j, state);
     if (changed && fs->options->render_manual && !wanted)
         reply_line(fs, r, "%s", _("The draft changed. Write `export` to instruct to render it."));
     if (!fs->options->render_manual)
@@ -240,7 +210,7 @@ static void conclude(struct job *j, bool changed, unsigned wishes)
         render_start(s, state, r, NULL);
     else
         message_end_reply(s, r);
-    leave(j);
+    job_leave(j);
     reply_unref(fs, r);
     bytes_unref(state);
 }
@@ -351,7 +321,7 @@ static void done(void *user, const struct fault *f, const struct turn_result *r)
     } else if (f->kind == FAULT_SESSION && !j->taken && !j->renewed && !j->resumed) {
         connect_again(j);
     } else if (f->kind != FAULT_NONE && !j->taken && !j->resumed) {
-        refuse(j, f);
+        job_refuse(j, f);
     } else {
         edit_done(j, f, r);
     }
@@ -398,7 +368,7 @@ static void send_it(struct fs *fs, struct need *n, const struct fault *f)
         failed = fault_local(-r);
         f = &failed;
     }
-    refuse(j, f);
+    job_refuse(j, f);
 }
 
 static void recorded(struct fs *fs, struct saving *w, int error)
@@ -410,7 +380,7 @@ static void recorded(struct fs *fs, struct saving *w, int error)
     if (j->stopped) {
         /* nothing */
     } else if (error) {
-        refuse(j, &f);
+        job_refuse(j, &f);
     } else {
         session_need(j->session, &j->need, send_it);
     }
@@ -432,7 +402,7 @@ static void before_known(struct fs *fs, struct query_wait *w, const struct fault
 
     (void)fs;
     if (f->kind != FAULT_NONE) {
-        refuse(j, f);
+        job_refuse(j, f);
         return;
     }
     bytes_unref(j->before);
@@ -451,143 +421,6 @@ static void begin_edit(struct job *j)
     query_state(j->session, &j->wait);
 }
 
-/* ---- free commands ---- */
-
-static void export_state_known(struct fs *fs, struct query_wait *w, const struct fault *f,
-                               struct bytes *state)
-{
-    struct job *j = container_of(w, struct job, wait);
-    struct session *s = j->session;
-    struct parked *closer;
-
-    (void)fs;
-    if (f->kind != FAULT_NONE) {
-        refuse(j, f);
-        return;
-    }
-    closer = TAILQ_FIRST(&j->closers);
-    render_start(s, state, j->reply, closer);
-    leave(j);
-}
-
-static void credits_known(struct fs *fs, struct query_wait *w, const struct fault *f,
-                          struct bytes *state)
-{
-    struct job *j = container_of(w, struct job, wait);
-    struct bytes *text;
-
-    (void)state;
-    if (f->kind != FAULT_NONE) {
-        refuse(j, f);
-        return;
-    }
-    text = query_credits_text(fs);
-    if (text)
-        reply_line(fs, j->reply, "%s", text->data);
-    bytes_unref(text);
-    finish(j, 0);
-}
-
-static void status_known(struct fs *fs, struct query_wait *w, const struct fault *f,
-                         struct bytes *state)
-{
-    struct job *j = container_of(w, struct job, wait);
-
-    (void)fs;
-    if (f->kind != FAULT_NONE) {
-        refuse(j, f);
-        return;
-    }
-    tell_listing(j, state);
-    finish(j, 0);
-}
-
-/* The last part of the URL's path if it can be a media name, else one of ours; not taken yet. */
-static int name_for_url(struct session *s, const char *url, size_t len, char *out, size_t size)
-{
-    const char *end = url + len, *start, *dot;
-    char last[NAMES_MAX + 1] = "";
-    size_t path = strcspn(url, "?#");
-
-    if (path < len)
-        end = url + path;
-    for (start = end; start > url && start[-1] != '/'; start--)
-        ;
-    if (end - start > 0 && end - start <= NAMES_MAX) {
-        memcpy(last, start, (size_t)(end - start));
-        last[end - start] = '\0';
-    }
-    if (!names_valid(last) || names_judge(last) != NAMES_MEDIA)
-        strcpy(last, "link.mp4");
-    snprintf(out, size, "%s", last);
-    dot = strrchr(last, '.');
-    for (int n = 2; input_find(s, out); n++) {
-        if (n > INPUTS_MAX)
-            return -ENOSPC;
-        snprintf(out, size, "%.*s-%d%s", (int)(dot - last < 200 ? dot - last : 200), last, n, dot);
-    }
-    return 0;
-}
-
-static int add_url(struct job *j, const char *url, size_t len)
-{
-    char name[NAMES_MAX + 1];
-    struct input *in;
-    int r = name_for_url(j->session, url, len, name, sizeof(name));
-
-    if (r)
-        return r;
-    in = input_new(j->session, name);
-    if (!in)
-        return -ENOMEM;
-    in->link = strndup(url, len);
-    if (!in->link) {
-        input_remove(in);
-        return -ENOMEM;
-    }
-    j->sent[j->sent_count++] = input_ref(in);
-    upload_start(in, NULL);
-    return 0;
-}
-
-static void urls_done(struct job *j)
-{
-    struct fs *fs = j->session->fs;
-    int error = 0;
-
-    for (size_t i = 0; i < j->sent_count; i++) {
-        struct input *in = j->sent[i];
-
-        in->unreported = false; /* told here */
-        if (in->state == INPUT_UPLOADED) {
-            reply_line(fs, j->reply, _("Uploaded %s."), in->name);
-        } else {
-            error = error ? error : in->error ? in->error : EIO;
-            reply_line(fs, j->reply, _("Upload of %s failed: %s"), in->name,
-                       in->words ? in->words : strerror(in->error));
-        }
-    }
-    finish(j, error);
-}
-
-static void begin_urls(struct job *j)
-{
-    struct route_urls urls;
-    struct fault f;
-    int r = 0;
-
-    route_of(j->text, j->len, &urls);
-    for (size_t i = 0; i < urls.count && !r; i++)
-        r = add_url(j, urls.url[i].start, urls.url[i].len);
-    if (r) {
-        f = fault_local(-r);
-        refuse(j, &f);
-        return;
-    }
-    j->wants_uploads = true;
-    message_uploads_ended(j->session);
-}
-
 void message_uploads_ended(struct session *s)
 {
     struct job *j = s->job;
@@ -596,7 +429,7 @@ void message_uploads_ended(struct session *s)
         return;
     j->wants_uploads = false;
     if (j->route == ROUTE_UPLOAD)
-        urls_done(j);
+        command_uploads_ended(j);
     else
         session_need(s, &j->need, send_it);
 }
@@ -618,33 +451,6 @@ static int new_reply(struct job *j)
     return 0;
 }
 
-static void begin(struct job *j)
-{
-    struct session *s = j->session;
-    switch (j->route) {
-    case ROUTE_EDIT:
-    case ROUTE_BLANK: /* not queued */
-        begin_edit(j);
-        break;
-    case ROUTE_EXPORT:
-        j->wait.done = export_state_known;
-        query_state_changed(s); /* an answer from before the command is not good enough */
-        query_state(s, &j->wait);
-        break;
-    case ROUTE_STATUS:
-        j->wait.done = status_known;
-        query_state(s, &j->wait);
-        break;
-    case ROUTE_CREDITS:
-        j->wait.done = credits_known;
-        query_balance(s->fs, &j->wait);
-        break;
-    case ROUTE_UPLOAD:
-        begin_urls(j);
-        break;
-    }
-}
-
 static void start_next(struct session *s)
 {
     struct job *j = TAILQ_FIRST(&s->jobs);
@@ -655,7 +461,7 @@ static void start_next(struct session *s)
     s->job = j;
     if (new_reply(j)) {
         park_error_all(s->fs, &j->closers, ENOMEM);
-        leave(j);
+        job_leave(j);
         return;
     }
     free(s->message);
@@ -664,7 +470,10 @@ static void start_next(struct session *s)
     session_succeeded(s);
     history_add(s, "instruct", j->text);
     status_changed(s);
-    begin(j);
+    if (j->route == ROUTE_EDIT)
+        begin_edit(j);
+    else
+        command_begin(j);
 }
 
 void message_submit(struct session *s, char *text, size_t len, struct bytes *before,
@@ -748,7 +557,7 @@ void message_resume(struct session *s)
     if (!j)
         return;
     if (new_reply(j)) {
-        leave(j);
+        job_leave(j);
         return;
     }
     reply_line(s->fs, j->reply, "%s",

@@ -1,4 +1,4 @@
-#include "store.h"
+#include "store_inside.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,27 +9,10 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 
-#include "draft.h"
 #include "files.h"
 #include "inputs.h"
-#include "message.h"
 #include "record.h"
-#include "session.h"
 #include "text.h"
-
-#define HISTORY_MAX (8u << 20) /* bytes; then its older half goes */
-#define SYNCS_MAX 64           /* contents brought to disk with one save */
-
-struct store {
-    int state_dir, sessions_dir, removed_dir, lock_fd;
-    pthread_t thread;
-    bool running, ending;
-    pthread_cond_t wake;
-    TAILQ_HEAD(, session) sessions; /* to be saved */
-    STAILQ_HEAD(, store_job) jobs;
-    int64_t retry_ms;        /* the failed ones again, 0: none */
-    pthread_mutex_t writing; /* one session's folder at a time; before fs->lock */
-};
 
 /* ---- opening ---- */
 
@@ -132,20 +115,6 @@ int store_open(struct fs *fs, char *why, size_t size)
 
 /* ---- loading ---- */
 
-static int open_session_dir(struct store *st, const char *uuid)
-{
-    return openat(st->sessions_dir, uuid, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-}
-
-static size_t file_size(int dir, const char *name)
-{
-    struct stat st;
-
-    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)
-               ? (size_t)st.st_size
-               : 0;
-}
-
 /* Left by a kill between writing and renaming. */
 static void remove_temporaries(int dir)
 {
@@ -166,7 +135,7 @@ static void remove_temporaries(int dir)
 
 static int load_one(struct fs *fs, const char *uuid)
 {
-    int dir = open_session_dir(fs->store, uuid);
+    int dir = store_open_session_dir(fs->store, uuid);
     struct session *s;
     char *text = NULL;
     size_t len;
@@ -184,11 +153,11 @@ static int load_one(struct fs *fs, const char *uuid)
         r = record_read(fs, uuid, text, &s);
     free(text);
     if (!r) {
-        s->history_size = file_size(dir, "history.txt");
+        s->history_size = store_file_size(dir, "history.txt");
         /* Sizes of files that must be true; the record may be older by one step. */
-        if (file_size(dir, "state.json") != s->state_size)
+        if (store_file_size(dir, "state.json") != s->state_size)
             s->state_size = s->timeline_size = 0;
-        if (file_size(dir, "reply.txt") != s->reply->len)
+        if (store_file_size(dir, "reply.txt") != s->reply->len)
             s->reply->len = 0;
     }
     close(dir);
@@ -245,284 +214,6 @@ int store_load(struct fs *fs)
     return 0;
 }
 
-/* ---- one save ---- */
-
-/* What one save writes, taken under the lock, written without it. */
-struct save {
-    char uuid[37];
-    uint64_t change;
-    char *record;
-    char *history;
-    size_t history_len;
-    size_t history_size; /* of the file before */
-    bool write_state, write_before;
-    struct bytes *state, *before;
-    struct reply *reply;
-    char *reply_text;
-    size_t reply_len;
-    struct input *synced[SYNCS_MAX];
-    struct blob *blobs[SYNCS_MAX];
-    int fds[SYNCS_MAX];
-    size_t syncs;
-};
-
-static void take_syncs(struct session *s, struct save *save)
-{
-    struct input *in, *next;
-
-    HASH_ITER(hh_name, s->inputs, in, next)
-    {
-        struct blob *b = in->content;
-
-        if (!in->unsynced || !b || b->fd < 0 || save->syncs == SYNCS_MAX)
-            continue;
-        b->users++;
-        save->synced[save->syncs] = input_ref(in);
-        save->blobs[save->syncs] = blob_ref(b);
-        save->fds[save->syncs++] = b->fd;
-    }
-}
-
-static int take_reply(struct session *s, struct save *save)
-{
-    struct reply *r = s->reply;
-
-    if (!r->final || r->stored || (r->len && !r->text))
-        return 0;
-    save->reply_text = malloc(r->len + 1);
-    if (!save->reply_text)
-        return -ENOMEM;
-    if (r->len)
-        memcpy(save->reply_text, r->text, r->len);
-    save->reply_len = r->len;
-    save->reply = reply_ref(r);
-    return 0;
-}
-
-static int take(struct session *s, struct save *save)
-{
-    memset(save, 0, sizeof(*save));
-    memcpy(save->uuid, s->uuid, sizeof(save->uuid));
-    save->change = s->change;
-    save->record = record_write(s);
-    if (!save->record || take_reply(s, save))
-        return -ENOMEM;
-    save->history = s->history;
-    save->history_len = s->history_len;
-    save->history_size = s->history_size;
-    s->history = NULL;
-    s->history_len = s->history_room = 0;
-    save->write_state = s->state_unsaved;
-    if (save->write_state)
-        save->state = bytes_ref(s->state);
-    if (s->job && job_before_unsaved(s->job)) {
-        save->write_before = true;
-        save->before = bytes_ref(job_before(s->job));
-    }
-    take_syncs(s, save);
-    return 0;
-}
-
-/* Keeps the newer half, from a line's start. */
-static int halve_history(int dir, size_t size)
-{
-    char *text = NULL, *from;
-    size_t len;
-    int r;
-
-    r = files_read(dir, "history.txt", HISTORY_MAX + (HISTORY_MAX >> 1), &text, &len);
-    if (r)
-        return r;
-    from = memchr(text + size / 2, '\n', len - size / 2);
-    from = from ? from + 1 : text;
-    r = files_write_atomic(dir, "history.txt", from, len - (size_t)(from - text), 0600, true);
-    free(text);
-    return r;
-}
-
-static int write_history(int dir, struct save *save)
-{
-    int fd, r = 0;
-
-    if (!save->history_len)
-        return 0;
-    if (save->history_size + save->history_len > HISTORY_MAX && save->history_size > 1) {
-        r = halve_history(dir, save->history_size);
-        if (r)
-            return r;
-        save->history_size = file_size(dir, "history.txt");
-    }
-    fd = openat(dir, "history.txt", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -errno;
-    /* At the size that is known, not appended: a half write of a full disk is written over. */
-    for (size_t done = 0; !r && done < save->history_len;) {
-        ssize_t n = pwrite(fd, save->history + done, save->history_len - done,
-                           (off_t)(save->history_size + done));
-
-        if (n < 0 && errno != EINTR)
-            r = -errno;
-        else if (n > 0)
-            done += (size_t)n;
-    }
-    if (!r && ftruncate(fd, (off_t)(save->history_size + save->history_len)))
-        r = -errno;
-    if (!r && fdatasync(fd))
-        r = -errno;
-    close(fd);
-    return r;
-}
-
-static int write_bytes(int dir, const char *name, const char *data, size_t len)
-{
-    return files_write_atomic(dir, name, data, len, 0600, true);
-}
-
-static int write_save(struct store *st, struct save *save)
-{
-    bool fresh = false;
-    int dir, r = 0;
-
-    for (size_t i = 0; i < save->syncs; i++)
-        if (fdatasync(save->fds[i]))
-            return -errno;
-    if (mkdirat(st->sessions_dir, save->uuid, 0700) == 0)
-        fresh = true;
-    else if (errno != EEXIST)
-        return -errno;
-    dir = open_session_dir(st, save->uuid);
-    if (dir < 0)
-        return -errno;
-    /* The record comes last: what it speaks of is there when it is. */
-    if ((r = write_history(dir, save)))
-        goto out;
-    if (save->write_state && save->state &&
-        (r = write_bytes(dir, "state.json", save->state->data, save->state->len)))
-        goto out;
-    if (save->write_before && save->before &&
-        (r = write_bytes(dir, "before.json", save->before->data, save->before->len)))
-        goto out;
-    if (save->reply && (r = write_bytes(dir, "reply.txt", save->reply_text, save->reply_len)))
-        goto out;
-    if ((r = write_bytes(dir, "session.json", save->record, strlen(save->record))))
-        goto out;
-    if (fresh)
-        r = files_sync_dir(st->sessions_dir);
-out:
-    close(dir);
-    return r;
-}
-
-/* A failed save gives its history back, in front of what came meanwhile. */
-static void return_history(struct session *s, struct save *save)
-{
-    char *text;
-
-    if (!save->history_len)
-        return;
-    text = realloc(save->history, save->history_len + s->history_len + 1);
-    if (!text)
-        return; /* out of memory: lines of the log are what can be missed most easily */
-    if (s->history_len)
-        memcpy(text + save->history_len, s->history, s->history_len);
-    free(s->history);
-    s->history = text;
-    s->history_len += save->history_len;
-    s->history_room = s->history_len + 1;
-    save->history = NULL;
-}
-
-static void tell_savings(struct session *s, uint64_t change, int error)
-{
-    struct saving *w;
-
-    for (;;) {
-        /* From the start each time: whoever is told may change the list. */
-        TAILQ_FOREACH(w, &s->savings, link)
-        if (w->change <= change)
-            break;
-        if (!w)
-            return;
-        TAILQ_REMOVE(&s->savings, w, link);
-        w->saved(s->fs, w, error);
-    }
-}
-
-static void settle(struct session *s, struct save *save, int error)
-{
-    struct fs *fs = s->fs;
-
-    for (size_t i = 0; i < save->syncs; i++) {
-        if (!error && save->synced[i]->content == save->blobs[i])
-            save->synced[i]->unsynced = false;
-        blob_unuse(save->blobs[i]);
-        blob_unref(save->blobs[i]);
-        input_unref(save->synced[i]);
-    }
-    if (error) {
-        return_history(s, save);
-        s->save_failed = true;
-        fs->store->retry_ms = clock_ms() + STORE_RETRY_MS;
-    } else {
-        s->save_failed = false;
-        s->saved_change = save->change;
-        s->history_size = save->history_size + save->history_len;
-        if (save->write_state && s->state == save->state) {
-            s->state_unsaved = false;
-            session_rest_state(s);
-        }
-        if (save->write_before && s->job)
-            job_before_saved(s->job, save->before);
-        if (save->reply && save->reply == s->reply)
-            reply_set_stored(save->reply);
-    }
-    if (save->reply)
-        reply_unref(fs, save->reply);
-    bytes_unref(save->state);
-    bytes_unref(save->before);
-    free(save->record);
-    free(save->history);
-    free(save->reply_text);
-    tell_savings(s, save->change, error);
-}
-
-static void move_away(struct store *st, const char *uuid)
-{
-    if (renameat(st->sessions_dir, uuid, st->removed_dir, uuid) && errno != ENOENT)
-        fprintf(stderr, "lipsyncfs: removed/%s: %s\n", uuid, strerror(errno));
-    files_sync_dir(st->removed_dir);
-    files_sync_dir(st->sessions_dir);
-}
-
-/* What is unsaved of a session goes to disk; with `remove` its folder then goes to removed/. No
- * lock. */
-static void save_session(struct fs *fs, struct session *s, bool remove)
-{
-    struct store *st = fs->store;
-    struct save save;
-    bool gone;
-    int r = 0;
-
-    pthread_mutex_lock(&st->writing);
-    fs_lock(fs);
-    gone = s->stored_away;
-    s->stored_away |= remove;
-    if (gone)
-        memset(&save, 0, sizeof(save));
-    else
-        r = take(s, &save);
-    save.change = s->change;
-    fs_unlock(fs);
-    if (!r && !gone)
-        r = write_save(st, &save);
-    if (remove)
-        move_away(st, save.uuid);
-    fs_lock(fs);
-    settle(s, &save, r);
-    fs_unlock(fs);
-    pthread_mutex_unlock(&st->writing);
-}
-
 /* ---- the thread ---- */
 
 static void queue_session(struct store *st, struct session *s)
@@ -570,7 +261,7 @@ static void *work(void *arg)
             TAILQ_REMOVE(&st->sessions, s, save_link);
             s->save_queued = false;
             fs_unlock(fs);
-            save_session(fs, s, false);
+            store_save_session(fs, s, false);
             fs_lock(fs);
             session_unref(s);
         }
@@ -637,13 +328,13 @@ void store_run(struct fs *fs, struct store_job *job)
 
 void store_remove(struct session *s)
 {
-    save_session(s->fs, s, true);
+    store_save_session(s->fs, s, true);
 }
 
 int store_read_file(struct fs *fs, const char *uuid, const char *file, size_t max, char **out,
                     size_t *len)
 {
-    int dir = open_session_dir(fs->store, uuid);
+    int dir = store_open_session_dir(fs->store, uuid);
     int r;
 
     if (dir < 0)
@@ -655,7 +346,7 @@ int store_read_file(struct fs *fs, const char *uuid, const char *file, size_t ma
 
 int store_open_file(struct fs *fs, const char *uuid, const char *file)
 {
-    int dir = open_session_dir(fs->store, uuid);
+    int dir = store_open_session_dir(fs->store, uuid);
     int fd;
 
     if (dir < 0)
