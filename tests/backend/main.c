@@ -89,20 +89,21 @@ static void close_parts(struct backend *b)
 static int serve(struct backend *b, const sigset_t *ends)
 {
     int which;
-    struct MHD_Daemon *daemon = http_start(b);
 
-    if (!daemon)
-        return 1;
     jobs_resume(b->jobs);
-    printf("%s\n", b->url);
-    fflush(stdout);
-    sigwait(ends, &which);
+    struct MHD_Daemon *daemon = http_start(b);
+    if (daemon) {
+        printf("%s\n", b->url);
+        fflush(stdout);
+        sigwait(ends, &which);
+    }
     eventfd_write(b->stop_fd, 1);
     sessions_stop(b->sessions);
     jobs_stop(b->jobs);
-    http_stop(daemon);
+    if (daemon)
+        http_stop(daemon);
     crew_wait(&b->crew);
-    return 0;
+    return daemon ? 0 : 1;
 }
 
 int main(int argc, char **argv)

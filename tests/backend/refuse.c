@@ -62,7 +62,9 @@ void refuse_or_handle(struct request *r, struct answer *a)
     const struct effects *fx = &r->fx;
     bool allowed = r->route->open || r->account >= 0;
 
-    if (!effects_replace(fx)) {
+    if (fx->cut == CUT_HEADERS && fx->edit == 0) {
+        answer_detail(a, 500, "not carried out");
+    } else if (!effects_replace(fx)) {
         r->route->handle(r, a);
     } else {
         if (fx->edit == 1 && allowed)

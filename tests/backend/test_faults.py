@@ -1,5 +1,6 @@
 """Every effect of a fault rule does what README.md says."""
 
+import http.client
 import json
 import socket
 import threading
@@ -116,6 +117,15 @@ def test_cut_before_headers(server, reset):
     assert (text, was_reset) == (b"", reset)
     entry = server.wait_over("credits")
     assert (entry["status"], entry["aborted"], entry["complete"]) == (0, False, True)
+
+
+def test_a_call_cut_off_was_carried_out_or_not_as_wanted(server):
+    path = "/api/tasks/me/with-session/nemo_agent"
+    for edit, count in ((False, 1), (True, 2)):
+        server.faults({"endpoint": "session", "cut": "before_headers", "edit": edit})
+        with pytest.raises((OSError, http.client.HTTPException)):
+            server.call("POST", path, {"task_name": "a"})
+        assert len(server.call("GET", "/_local/sessions").json) == count
 
 
 @pytest.mark.parametrize("reset", [False, True])
