@@ -18,10 +18,23 @@
 #include "journal.h"
 #include "session.h"
 
-/* Ends with the parent, also if that ended before the kernel was asked. */
+#define PARENT_SIGNAL SIGUSR1
+
+/* The kernel sends the signal when the thread that started us ends, its process or not; and it was
+ * asked too late if the parent ended before. So who looks, looks at the parent. */
 static bool follow_parent(pid_t parent)
 {
-    return prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent;
+    return prctl(PR_SET_PDEATHSIG, PARENT_SIGNAL) == 0 && getppid() == parent;
+}
+
+/* Until a signal that ends the program. */
+static void wait_for_the_end(const sigset_t *ends, pid_t parent)
+{
+    int which;
+
+    do {
+        sigwait(ends, &which);
+    } while (which == PARENT_SIGNAL && getppid() == parent);
 }
 
 /* A connection, its stream and its file: more than the usual 1024. */
@@ -86,16 +99,14 @@ static void close_parts(struct backend *b)
     pthread_mutex_destroy(&b->crew.lock);
 }
 
-static int serve(struct backend *b, const sigset_t *ends)
+static int serve(struct backend *b, const sigset_t *ends, pid_t parent)
 {
-    int which;
-
     jobs_resume(b->jobs);
     struct MHD_Daemon *daemon = http_start(b);
     if (daemon) {
         printf("%s\n", b->url);
         fflush(stdout);
-        sigwait(ends, &which);
+        wait_for_the_end(ends, parent);
     }
     eventfd_write(b->stop_fd, 1);
     sessions_stop(b->sessions);
@@ -119,13 +130,15 @@ int main(int argc, char **argv)
     sigaddset(&ends, SIGTERM);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGHUP);
+    if (b.options.die_with_parent)
+        sigaddset(&ends, PARENT_SIGNAL);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (b.options.die_with_parent && !follow_parent(parent))
         return 1;
     allow_descriptors();
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    int status = open_parts(&b) == 0 ? serve(&b, &ends) : 1;
+    int status = open_parts(&b) == 0 ? serve(&b, &ends, parent) : 1;
     close_parts(&b);
     curl_global_cleanup();
     return status;

@@ -365,6 +365,14 @@ def test_usage():
         assert (done.returncode, done.stdout) == (2, b"") and done.stderr
 
 
+def test_the_end_of_a_thread_is_not_the_end_of_the_parent(start):
+    started = []
+    thread = threading.Thread(target=lambda: started.append(start()))
+    thread.start()
+    thread.join()
+    assert started[0].call("GET", CREDITS).status == 200
+
+
 def test_a_port_that_is_taken(server):
     done = subprocess.run([local.PROGRAM, "--port", str(server.port)], capture_output=True)
     assert (done.returncode, done.stdout) == (1, b"") and b"cannot listen" in done.stderr
