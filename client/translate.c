@@ -21,12 +21,12 @@ struct translate {
     char hold[TRANSLATE_HOLD_MAX]; /* the sentence so far, whole characters */
     size_t len;
     bool ended;      /* its end was seen, unless what comes next shows that it was none */
-    bool open;       /* it may become an instruction: wait for its end */
+    bool open;       /* it has an instruction: wait until its end is certain */
     bool line_ended; /* a newline was seen where an instruction must go on */
     bool two_lines;  /* that was done already */
     bool line_start; /* the sentence is the first one of its line */
     size_t fence;    /* bytes of the line in the hold that opens a block of code, or 0 */
-    uint32_t before; /* the last character that was let go */
+    char before;     /* the last byte that was let go */
 };
 
 /* What can go on with a word after a dot: "output.mp4". A capital begins a sentence. */
@@ -35,19 +35,24 @@ static bool is_word_tail(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
 }
 
+/* The first bytes of the hold are out. */
+static void drop_first(struct translate *t, size_t len)
+{
+    t->before = t->hold[len - 1];
+    t->line_start = t->before == '\n';
+    t->len -= len;
+    memmove(t->hold, t->hold + len, t->len);
+    t->ended = t->open = t->line_ended = t->two_lines = false;
+    t->fence = 0;
+}
+
 static void let_go(struct translate *t, size_t len)
 {
     if (!len)
         return;
     t->context.glued = t->before == '.' && is_word_tail(t->hold[0]);
     t->wishes |= sentence_rewrite(&t->context, t->hold, len, t->out, t->user);
-
-    t->before = (unsigned char)t->hold[len - 1];
-    t->line_start = t->before == '\n';
-    t->len -= len;
-    memmove(t->hold, t->hold + len, t->len);
-    t->ended = t->open = t->line_ended = t->two_lines = false;
-    t->fence = 0;
+    drop_first(t, len);
 }
 
 static void append(struct translate *t, uint32_t c)
@@ -206,8 +211,10 @@ static void take(struct translate *t, uint32_t c)
     if (t->open || (c == '.' && is_abbreviation(t)))
         return;
     t->open = sentence_is_open(t->hold, t->len);
-    if (!t->open)
-        let_go(t, t->len);
+    if (!t->open) {
+        sentence_pass(&t->context, t->hold, t->len, t->out, t->user);
+        drop_first(t, t->len);
+    }
 }
 
 static void on_stripped(void *user, const char *character, size_t size)

@@ -208,14 +208,28 @@ unsigned sentence_rewrite(struct sentence_context *c, const char *text, size_t l
     return w.wishes;
 }
 
+void sentence_pass(struct sentence_context *c, const char *text, size_t len, sentence_out_fn *out,
+                   void *user)
+{
+    c->in_steps = false;
+    c->repeats = ADVICE_NONE;
+    out(user, text, len);
+}
+
 /* ---- for who cuts a text into sentences ---- */
 
 bool sentence_is_open(const char *text, size_t len)
 {
     struct sentence s;
+    struct sentence_context c = {0};
     words_read(&s, text, len);
+    /* "Open the v1." may go on. */
+    bool in_number = s.count > 1 && words_is_number(&s, s.count - 2);
     for (size_t i = 0; i < s.count; i++) {
-        if (words_is_verb(&s.unit[i]))
+        struct hit h;
+        if (!words_is_verb(&s.unit[i]))
+            continue;
+        if (in_number || (find_hit(&s, &c, i, 0, &h) && h.advice != ADVICE_PART_EDIT))
             return true;
     }
     return false;

@@ -31,7 +31,11 @@ typedef void sentence_out_fn(void *user, const char *text, size_t len);
 unsigned sentence_rewrite(struct sentence_context *c, const char *text, size_t len,
                           sentence_out_fn *out, void *user);
 
-/* Could this be the beginning of an instruction? */
+/* The same for a sentence that is known not to be open (below). */
+void sentence_pass(struct sentence_context *c, const char *text, size_t len, sentence_out_fn *out,
+                   void *user);
+
+/* Is there an instruction in it, or could there be if its end is none ("Open the v1.")? */
 bool sentence_is_open(const char *text, size_t len);
 
 /* Does it end where an instruction must go on ("click the")? */

@@ -304,7 +304,7 @@ static void sentences_are_not_held(void **state)
 {
     (void)state;
     static const char *const sentences[] = {"Synced the voiceover.", "口型已同步。", "Really?",
-                                            "Line\n"};
+                                            "Line\n", "I can adjust the timing."};
     for (size_t i = 0; i < COUNT(sentences); i++) {
         struct run r;
         start(&r, false);
