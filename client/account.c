@@ -16,6 +16,7 @@
 #define RENEW_AGAIN_S 60   /* after a renewal that failed */
 
 static void agree(struct account *a);
+static void fail_later(struct account *a, struct fault f);
 
 /* ---- what is known ---- */
 
@@ -109,8 +110,14 @@ static void enqueue(struct account_waiter **list, struct account_waiter *w)
 void account_wait(struct account *a, struct account_waiter *w)
 {
     enqueue(&a->waiters, w);
-    if (!a->busy)
+    if (a->busy)
+        return;
+    if (loop_now_ms() < a->rate_until_ms) {
+        a->busy = true;
+        fail_later(a, a->rate);
+    } else {
         agree(a);
+    }
 }
 
 /* One waiter may end others while it is told, so each is taken off the list by itself; those that
@@ -131,69 +138,6 @@ static void tell_waiters(struct account *a, const struct fault *f)
 
 /* ---- the token call ---- */
 
-struct save_job {
-    struct disk_job job;
-    struct client *client;
-    struct vault_token vault;
-    char *path;
-    int error;
-};
-
-static void save(struct disk_job *job)
-{
-    struct save_job *s = container_of(job, struct save_job, job);
-
-    s->error = vault_write_token(s->path, &s->vault);
-}
-
-static void save_free(struct save_job *s)
-{
-    explicit_bzero(&s->vault, sizeof s->vault);
-    free(s->path);
-    free(s);
-}
-
-static void saved(struct disk_job *job)
-{
-    struct save_job *s = container_of(job, struct save_job, job);
-
-    if (s->error)
-        client_say(s->client, "the token is not kept: %s", strerror(-s->error));
-    save_free(s);
-}
-
-static void start_save(struct account *a)
-{
-    struct save_job *s = calloc(1, sizeof *s);
-
-    if (!s || !(s->path = strdup(a->token_path))) {
-        client_say(a->client, "the token is not kept: no memory");
-        free(s);
-        return;
-    }
-    s->client = a->client;
-    s->vault = a->vault;
-    s->job.work = save;
-    s->job.done = saved;
-    disk_submit(a->client->disk, &s->job);
-}
-
-static void take_token(struct account *a, const struct wire_token *token)
-{
-    a->vault.token = *token;
-    a->vault.issued_at_s = time(NULL);
-    /* A token that is over when it comes was dated by another clock than ours: the backend will
-     * tell. */
-    if (a->vault.token.expires_at_s <= a->vault.issued_at_s)
-        a->vault.token.expires_at_s = 0;
-    snprintf(a->vault.client_id, sizeof a->vault.client_id, "%s", a->client_id);
-    snprintf(a->vault.api, sizeof a->vault.api, "%s", a->client->api_url);
-    a->usable = true;
-    a->generation++;
-    show(a);
-    start_save(a);
-}
-
 static void end_token_call(struct account *a, const struct fault *f)
 {
     a->busy = false;
@@ -202,12 +146,91 @@ static void end_token_call(struct account *a, const struct fault *f)
     tell_waiters(a, f);
 }
 
+/* A token that was used and then lost could not be had again for a week: so it is kept first. */
+struct save_job {
+    struct disk_job job;
+    struct account *account;
+    struct vault_token vault;
+    int error;
+};
+
+static void use_token(struct account *a, const struct vault_token *vault)
+{
+    struct fault none = fault_make(FAULT_NONE, NULL);
+
+    a->vault = *vault;
+    a->usable = true;
+    a->generation++;
+    show(a);
+    end_token_call(a, &none);
+}
+
+static void save(struct disk_job *job)
+{
+    struct save_job *s = container_of(job, struct save_job, job);
+
+    s->error = vault_write_token(s->account->token_path, &s->vault);
+}
+
+static void saved(struct disk_job *job)
+{
+    struct save_job *s = container_of(job, struct save_job, job);
+    struct account *a = s->account;
+
+    if (s->error)
+        client_say(a->client, "the token is not kept: %s", strerror(-s->error));
+    use_token(a, &s->vault);
+    explicit_bzero(&s->vault, sizeof s->vault);
+    free(s);
+}
+
+static void take_token(struct account *a, const struct wire_token *token)
+{
+    struct vault_token vault = {.token = *token, .issued_at_s = time(NULL)};
+    struct save_job *s = calloc(1, sizeof *s);
+
+    /* One that is over when it comes was dated by another clock than ours: the backend will tell.
+     */
+    if (vault.token.expires_at_s <= vault.issued_at_s)
+        vault.token.expires_at_s = 0;
+    snprintf(vault.client_id, sizeof vault.client_id, "%s", a->client_id);
+    snprintf(vault.api, sizeof vault.api, "%s", a->client->api_url);
+    if (s) {
+        s->account = a;
+        s->vault = vault;
+        s->job.work = save;
+        s->job.done = saved;
+        disk_submit(a->client->disk, &s->job);
+    } else {
+        client_say(a->client, "the token is not kept: no memory");
+        use_token(a, &vault);
+    }
+    explicit_bzero(&vault, sizeof vault);
+}
+
 static void on_failure(struct timer *timer)
 {
     struct account *a = container_of(timer, struct account, fail);
-    struct fault f = fault_of_errno(a->failure);
+    struct fault f = a->failure;
 
     end_token_call(a, &f);
+}
+
+/* Who waits is never told before it went to sleep. */
+static void fail_later(struct account *a, struct fault f)
+{
+    a->failure = f;
+    a->fail.fire = on_failure;
+    loop_timer_set(a->client->loop, &a->fail, 0);
+}
+
+/* Until then the answer is known, and asking makes it worse. */
+static void note_rate(struct account *a, struct fault *f, struct transfer *t)
+{
+    f->retry_after_s = wire_retry_after_s(transfer_header(t, "Retry-After"), time(NULL));
+    a->rate = *f;
+    a->rate_until_ms = loop_now_ms() + (f->retry_after_s >= 0 ? (int64_t)f->retry_after_s * 1000
+                                                              : a->client->retry_wait_ms);
 }
 
 static void on_answer(void *user, struct transfer *t)
@@ -216,15 +239,18 @@ static void on_answer(void *user, struct transfer *t)
     struct wire_answer answer = {t->http, t->body.data, t->body.len};
     struct wire_token token;
     struct fault f = t->fault;
+    bool taken = f.kind == FAULT_NONE && wire_read_token(&answer, &token, &f);
 
-    if (f.kind == FAULT_NONE && wire_read_token(&answer, &token, &f))
-        take_token(a, &token);
+    f.sent = false; /* of the calls that wait nothing was */
     if (f.kind == FAULT_RATE)
-        f.retry_after_s = wire_retry_after_s(transfer_header(t, "Retry-After"), time(NULL));
+        note_rate(a, &f, t);
     a->transfer = NULL;
     transfer_free(t);
-    explicit_bzero(&token, sizeof token);
-    f.sent = false; /* of the calls that wait nothing was */
+    if (taken) {
+        take_token(a, &token);
+        explicit_bzero(&token, sizeof token);
+        return;
+    }
     if (f.kind == FAULT_CLIENT_ID && !a->id_given && !a->id_replaced) {
         a->id_replaced = true;
         a->id_agreed = false;
@@ -259,11 +285,8 @@ static void ask(struct account *a)
     spec.headers = header_add(spec.headers, "Content-Type", "");
     if (spec.headers)
         a->transfer = transfer_start(c->loop, &spec, &err);
-    if (!a->transfer) {
-        a->failure = err;
-        a->fail.fire = on_failure;
-        loop_timer_set(c->loop, &a->fail, 0); /* who waits is never told before it went to sleep */
-    }
+    if (!a->transfer)
+        fail_later(a, fault_of_errno(err));
 }
 
 /* ---- the client id ---- */
@@ -310,14 +333,6 @@ static void agree(struct account *a)
 
 /* ---- life ---- */
 
-static bool is_header_text(const char *text, size_t size)
-{
-    for (const char *p = text; *p; p++)
-        if (*p <= ' ' || *p > '~')
-            return false;
-    return *text && strlen(text) < size;
-}
-
 /* The kept token is ours if it came from this API for the id that we are. */
 static void load_token(struct account *a)
 {
@@ -361,7 +376,8 @@ int account_load(struct account *a, const struct client_options *options)
     if (!a->id_path || !a->token_path)
         return -ENOMEM;
     if (options->token) {
-        if (!is_header_text(options->token, sizeof a->vault.token.token))
+        if (!vault_is_header_text(options->token) ||
+            strlen(options->token) >= sizeof a->vault.token.token)
             return -EINVAL;
         a->fixed = a->usable = true;
         strcpy(a->vault.token.token, options->token);
@@ -369,7 +385,8 @@ int account_load(struct account *a, const struct client_options *options)
     }
     a->shown.anonymous = true;
     if (options->client_id) {
-        if (!is_header_text(options->client_id, sizeof a->client_id))
+        if (!vault_is_header_text(options->client_id) ||
+            strlen(options->client_id) >= sizeof a->client_id)
             return -EINVAL;
         strcpy(a->client_id, options->client_id);
         a->id_given = a->id_agreed = true;

@@ -5,7 +5,8 @@
  * Loop thread only, account_init and account_show aside. However many calls need a token, one token
  * call is under way at a time. A token near its end is renewed in the background while it is still
  * in use; the client id stays the same unless the backend says that it has none (400). A refused
- * token call (429 included) is the fault of all who wait for it. The token is never logged.
+ * token call (429 included) is the fault of all who wait for it; after 429 nobody asks again before
+ * Retry-After. A new token is on disk before it is used. The token is never logged.
  */
 #ifndef LIPSYNC_ACCOUNT_H
 #define LIPSYNC_ACCOUNT_H
@@ -38,8 +39,10 @@ struct account {
     struct vault_token vault;
     char *id_path, *token_path;
     struct transfer *transfer;
-    struct timer fail; /* tells `failure`, a negative errno, to those who wait */
-    int failure;
+    struct timer fail; /* tells `failure` to those who wait */
+    struct fault failure;
+    struct fault rate; /* what the token call said, good until then */
+    int64_t rate_until_ms;
     bool stopped;
     struct disk_job job;       /* agrees on the client id */
     char refused[WIRE_ID_MAX]; /* by a 400; "": none */

@@ -30,10 +30,12 @@ static void on_timer(struct timer *timer)
 {
     struct exchange *x = container_of(timer, struct exchange, timer);
 
-    if (x->failure.kind == FAULT_NONE)
+    struct fault f = x->failure; /* a copy: the exchange may be started anew, or freed */
+
+    if (f.kind == FAULT_NONE)
         attempt(x);
     else
-        x->ops->done(x->user, &x->failure);
+        x->ops->done(x->user, &f);
 }
 
 /* ---- again? ---- */

@@ -178,7 +178,7 @@ static int copy_time(struct jsontext root, const char *name, int64_t *out)
     return 0;
 }
 
-static bool is_header_safe(const char *text)
+bool vault_is_header_text(const char *text)
 {
     if (!*text)
         return false;
@@ -206,7 +206,7 @@ int vault_read_token(const char *path, struct vault_token *out)
         copy_time(root, "expires_at", &v.token.expires_at_s) ||
         copy_time(root, "issued_at", &v.issued_at_s))
         return -EINVAL;
-    if (!is_header_safe(v.token.token) || !is_id(v.client_id))
+    if (!vault_is_header_text(v.token.token) || !is_id(v.client_id))
         return -EINVAL;
     *out = v;
     return 0;

@@ -8,6 +8,7 @@
 #ifndef LIPSYNC_VAULT_H
 #define LIPSYNC_VAULT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "wire.h"
@@ -26,6 +27,9 @@ int vault_agree_id(const char *path, const char *proposal, const char *refused,
 
 /* A fresh id: a random UUID. */
 void vault_new_id(char out[WIRE_ID_MAX]);
+
+/* May it stand in a header: printable ASCII without spaces, and not empty? */
+bool vault_is_header_text(const char *text);
 
 struct vault_token {
     struct wire_token token;

@@ -283,6 +283,22 @@ static void test_rate(void **state)
     assert_int_equal(peer_count(k->peer, BALANCE), 0);
 }
 
+/* While it is known what the answer would be, nobody asks. */
+static void test_rate_is_remembered(void **state)
+{
+    struct kit *k = *state;
+    int64_t start = now_ms();
+
+    peer_on(k->peer, TOKEN, (struct peer_answer){.status = 429, .headers = "Retry-After: 1\r\n"});
+    token_answer(k, "nmv_usr_x", 1000000);
+    peer_json(k->peer, BALANCE, 200, balance_ok);
+    while (balance(k).kind == FAULT_RATE)
+        assert_int_equal(peer_count(k->peer, TOKEN), 1);
+    assert_int_equal(told[0].fault.kind, FAULT_NONE);
+    assert_int_equal(peer_count(k->peer, TOKEN), 2);
+    assert_true(now_ms() - start >= 1000);
+}
+
 static void test_token_call_passes(void **state)
 {
     struct kit *k = *state;
@@ -395,6 +411,7 @@ int main(void)
         T(test_refused_again),
         T(test_fixed),
         T(test_rate),
+        T(test_rate_is_remembered),
         T(test_token_call_passes),
         T(test_missing_client_id),
         T(test_missing_client_id_for_ever),

@@ -236,6 +236,24 @@ static void test_unknown_host(void **state)
     assert_int_equal(balance(k, CLIENT_ONE_TRY, &t).kind, FAULT_UNREACHABLE);
 }
 
+/* The peer speaks no TLS: nothing of a request gets to it. */
+static void test_no_tls(void **state)
+{
+    struct kit *k = *state;
+    static struct told t;
+    char url[64];
+
+    snprintf(url, sizeof url, "https%s", peer_url(k->peer) + 4);
+    k->options.api_url = url;
+    k->options.token = "nmv_usr_fixed";
+    kit_client(k);
+    peer_on(k->peer, "", (struct peer_answer){.end = PEER_CLOSE});
+    enum fault_kind kind = balance(k, CLIENT_ONE_TRY, &t).kind;
+    assert_true(kind == FAULT_TLS || kind == FAULT_BROKEN || kind == FAULT_TIMEOUT);
+    assert_false(t.fault.sent);
+    assert_int_equal(peer_count(k->peer, ""), 0);
+}
+
 static void hostile(struct kit *k, struct peer_answer answer)
 {
     static struct told t;
@@ -326,6 +344,7 @@ int main(void)
         T(test_retry_after),
         T(test_refused),
         T(test_unknown_host),
+        T(test_no_tls),
         T(test_endless_body),
         T(test_endless_headers),
         T(test_garbage),

@@ -187,7 +187,7 @@ static void test_cancel(void **state)
     client_cancel(k->client, call);
     told_wait(told);
     assert_int_equal(told[0].fault.kind, FAULT_CANCELLED);
-    assert_true(now_ms() - start < 5000);
+    assert_true(now_ms() - start < 20000);
     assert_true(told[0].most < size);
     peer_go_on(k->peer);
     client_free(k->client);
@@ -214,7 +214,7 @@ static void test_many_stuck(void **state)
     client_balance(k->client, CLIENT_ONE_TRY, told_balance, &query, NULL);
     told_wait(&query);
     assert_int_equal(query.fault.kind, FAULT_NONE);
-    assert_true(now_ms() - start < 3000);
+    assert_true(now_ms() - start < 20000);
     client_free(k->client);
     k->client = NULL;
     for (int i = 0; i < MANY; i++) {
