@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -136,6 +137,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (b.options.die_with_parent && !follow_parent(parent))
         return 1;
+    /* Where a title's font is for fontconfig to choose, it is one with Chinese letters. */
+    setenv("FC_LANG", "zh-cn", 0);
     allow_descriptors();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     int status = open_parts(&b) == 0 ? serve(&b, &ends, parent) : 1;

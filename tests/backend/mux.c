@@ -86,7 +86,7 @@ static bool has_wide(const char *text)
 static void add_title(struct bytes *out, const struct segment *s)
 {
     bytes_text(out, ",drawtext=expansion=none:font=");
-    add_escaped(out, has_wide(s->name) ? "Sans:lang=zh-cn" : "DejaVu Sans:bold");
+    add_escaped(out, has_wide(s->name) ? "Sans" : "DejaVu Sans");
     bytes_text(out, ":text=");
     add_escaped(out, s->name);
     bytes_format(out, ":fontsize=min(h/12\\,w/%.2f)", text_width(s->name));
