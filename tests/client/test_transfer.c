@@ -1,0 +1,157 @@
+/* Single exchanges, with limits too long for the tests of whole calls: silence, time, what was
+ * sent. */
+#include "kit.h"
+
+#include <semaphore.h>
+
+#include "loop.h"
+#include "transfer.h"
+
+struct run {
+    struct loop_task task;
+    struct loop *loop;
+    struct transfer_spec spec;
+    struct fault fault;
+    int http;
+    sem_t over;
+};
+
+static struct peer *peer;
+static struct loop *loop;
+
+static int begin(void **state)
+{
+    int err = 0;
+
+    (void)state;
+    peer = peer_new();
+    loop = loop_new(&err);
+    assert_non_null(loop);
+    return 0;
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    loop_free(loop);
+    peer_free(peer);
+    return 0;
+}
+
+static void on_done(void *user, struct transfer *t)
+{
+    struct run *r = user;
+
+    r->fault = t->fault;
+    r->http = t->http;
+    transfer_free(t);
+    sem_post(&r->over);
+}
+
+static void start(struct loop_task *task)
+{
+    struct run *r = container_of(task, struct run, task);
+    int err = 0;
+
+    if (!transfer_start(r->loop, &r->spec, &err))
+        abort();
+}
+
+/* GET /x with these limits; tells how it ended. */
+static struct fault get(int64_t timeout_ms, int64_t stall_ms, enum reach nearest)
+{
+    static const struct transfer_ops ops = {.done = on_done};
+    struct run r = {
+        .task.run = start,
+        .loop = loop,
+        .spec = {.method = "GET",
+                 .answer_max = 1000,
+                 .timeout_ms = timeout_ms,
+                 .stall_ms = stall_ms,
+                 .nearest = nearest,
+                 .ops = &ops},
+    };
+    char url[128];
+
+    snprintf(url, sizeof url, "%s/x", peer_url(peer));
+    r.spec.url = url;
+    r.spec.user = &r;
+    sem_init(&r.over, 0, 0);
+    loop_post(loop, &r.task);
+    while (sem_wait(&r.over) < 0)
+        ;
+    sem_destroy(&r.over);
+    assert_int_equal(r.fault.http, r.http);
+    return r.fault;
+}
+
+static void test_stalls(void **state)
+{
+    struct fault f;
+
+    (void)state;
+    peer_on(peer, "GET /x", (struct peer_answer){.end = PEER_STALL});
+    peer_on(peer, "GET /x",
+            (struct peer_answer){
+                .status = 200, .headers = "Content-Length: 9\r\n", .body = "x", .end = PEER_STALL});
+    f = get(0, 100, REACH_LOOPBACK);
+    assert_int_equal(f.kind, FAULT_TIMEOUT);
+    assert_int_equal(f.http, 0);
+    assert_true(f.sent);
+    f = get(0, 100, REACH_LOOPBACK);
+    assert_int_equal(f.kind, FAULT_TIMEOUT);
+    assert_int_equal(f.http, 200);
+}
+
+static void test_times_out(void **state)
+{
+    (void)state;
+    peer_on(peer, "GET /x",
+            (struct peer_answer){.status = 200, .chunked = true, .end = PEER_STALL});
+    assert_int_equal(get(100, 0, REACH_LOOPBACK).kind, FAULT_TIMEOUT);
+}
+
+static void test_sent_on_kept_connections(void **state)
+{
+    struct fault f;
+
+    (void)state;
+    peer_on(peer, "GET /x", (struct peer_answer){.status = 204});
+    peer_on(peer, "GET /x", (struct peer_answer){.status = 404});
+    peer_on(peer, "GET /x", (struct peer_answer){.end = PEER_RESET});
+    f = get(0, 0, REACH_LOOPBACK);
+    assert_int_equal(f.kind, FAULT_NONE);
+    assert_true(f.sent);
+    f = get(0, 0, REACH_LOOPBACK);
+    assert_int_equal(f.kind, FAULT_NONE); /* a status is no fault of the exchange */
+    assert_int_equal(f.http, 404);
+    assert_int_equal(peer_request(peer, "GET", 0).connection,
+                     peer_request(peer, "GET", 1).connection);
+    f = get(0, 0, REACH_LOOPBACK);
+    assert_int_equal(f.kind, FAULT_BROKEN);
+    assert_true(f.sent);
+}
+
+static void test_too_near(void **state)
+{
+    struct fault f;
+
+    (void)state;
+    f = get(0, 0, REACH_PRIVATE);
+    assert_int_equal(f.kind, FAULT_PROTOCOL);
+    assert_false(f.sent);
+    assert_int_equal(peer_count(peer, ""), 0);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+    const struct CMUnitTest tests[] = {
+        T(test_stalls),
+        T(test_sent_on_kept_connections),
+        T(test_times_out),
+        T(test_too_near),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
