@@ -10,8 +10,10 @@
 #include "session.h"
 #include "sync.h"
 
+#define SYNC_MAX_S 1200.0 /* sound of each that is compared */
 #define SYNC_RATE 16000
-#define SYNC_MAX_S 1800.0 /* sound that is compared */
+#define SYNC_RATE_LONG 8000 /* when both together are longer than */
+#define SYNC_LONG_S 600.0
 #define TITLE_MS 5000
 
 #define MOUTHS_EN " Mouths are not redrawn here: only the real backend does that."
@@ -79,7 +81,7 @@ static bool need_clip(struct work *w)
 
     if (w->t.clip.used && sessions_material(ss, w->t.clip.material, &w->clip) == 0)
         return look_at_clip(w);
-    if (sessions_newest(ss, w->e->session_id, MEDIA_VIDEO, &w->clip) != 0) {
+    if (sessions_newest(ss, w->e->session_id, MEDIA_VIDEO, w->e->text, &w->clip) != 0) {
         SAY(w, "%sThere is no video clip yet: upload one first. Nothing was changed.",
             "%s还没有视频素材:请先上传一个。没有做任何改动。", "");
         return false;
@@ -120,14 +122,16 @@ static enum finding find_offset(struct work *w, struct sync_match *match)
     struct pcm clip = {0}, voice = {0};
     enum finding found = NO_VOICE;
     int stop = w->e->b->stop_fd;
+    bool is_long = w->voice.info.duration_s + w->clip.info.duration_s > SYNC_LONG_S;
+    int rate = is_long ? SYNC_RATE_LONG : SYNC_RATE;
 
     path_of(w, &w->voice, path);
-    if (pcm_voice(path, SYNC_RATE, SYNC_MAX_S, stop, &voice, words) == 0) {
+    if (pcm_voice(path, rate, SYNC_MAX_S, stop, &voice, words) == 0) {
         path_of(w, &w->clip, path);
         found = NO_SOUND;
         if (w->clip.info.has_sound &&
-            pcm_clip(path, w->picture.first_s, SYNC_RATE, SYNC_MAX_S, stop, &clip, words) == 0 &&
-            sync_find(clip.samples, clip.count, voice.samples, voice.count, SYNC_RATE, match) == 0)
+            pcm_clip(path, w->picture.first_s, rate, SYNC_MAX_S, stop, &clip, words) == 0 &&
+            sync_find(clip.samples, clip.count, voice.samples, voice.count, rate, match) == 0)
             found = match->sure ? FOUND : UNSURE;
     }
     pcm_release(&clip);
@@ -177,7 +181,7 @@ static bool do_sync(struct work *w)
     struct material clip;
     struct sync_match match = {0};
 
-    if (sessions_newest(ss, w->e->session_id, MEDIA_AUDIO, &w->voice) != 0) {
+    if (sessions_newest(ss, w->e->session_id, MEDIA_AUDIO, w->e->text, &w->voice) != 0) {
         SAY(w,
             "%sThere is no voiceover yet: upload an audio file (mp3, wav, m4a, aac) first. Nothing "
             "was "
@@ -186,7 +190,7 @@ static bool do_sync(struct work *w)
             "");
         return false;
     }
-    if (sessions_newest(ss, w->e->session_id, MEDIA_VIDEO, &clip) == 0 &&
+    if (sessions_newest(ss, w->e->session_id, MEDIA_VIDEO, w->e->text, &clip) == 0 &&
         strcmp(clip.id, w->t.clip.material) != 0)
         w->t.clip.used = false;
     if (!need_clip(w))

@@ -13,8 +13,9 @@ struct edit {
     struct backend *b;
     const char *session_id;
     const struct wish *wish;
-    bool dry; /* do the work, but change nothing */
-    int lag;  /* readings of the state that still see it unchanged */
+    const char *text; /* of the message: files that it names are preferred */
+    bool dry;         /* do the work, but change nothing */
+    int lag;          /* readings of the state that still see it unchanged */
 };
 
 /* True if the timeline was changed (or would have been, if dry). `said` gets the answer, in the

@@ -6,6 +6,7 @@
  */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct turn {
     struct stream *stream; /* held */
     char session_id[ID_MAX];
     struct wish wish;
+    char *text; /* of the message */
     int account;
     int64_t frozen; /* credits */
     bool silent;
@@ -32,6 +34,7 @@ struct turn {
 static void turn_free(struct turn *t)
 {
     stream_release(t->stream);
+    free(t->text);
     free(t);
 }
 
@@ -57,8 +60,12 @@ static const char *gui_hint(bool chinese)
 static bool turn_edit(struct turn *t, struct bytes *said)
 {
     struct wait w = {.stop = t->b->stop_fd, .peer = -1, .rules = -1, .event = -1};
-    struct edit edit = {
-        .b = t->b, .session_id = t->session_id, .wish = &t->wish, .dry = t->dry, .lag = t->lag};
+    struct edit edit = {.b = t->b,
+                        .session_id = t->session_id,
+                        .wish = &t->wish,
+                        .text = t->text,
+                        .dry = t->dry,
+                        .lag = t->lag};
 
     if (sessions_begin(t->b->sessions, t->session_id) != 0)
         return false;
@@ -99,32 +106,31 @@ static bool is_silent(struct request *r)
 }
 
 /* 0 or a negative errno; the stream is fed from now on. */
-static int turn_start(struct request *r, const char *session_id, const struct wish *wish,
-                      struct stream *stream)
+static int turn_start(struct request *r, const char *session_id, const char *text,
+                      const struct wish *wish, struct stream *stream)
 {
     struct turn *t = calloc(1, sizeof(*t));
 
     if (!t)
         return -ENOMEM;
-    int64_t frozen = accounts_freeze(r->b->accounts, r->account, r->b->options.cost);
-    if (frozen < 0) {
-        free(t);
-        return (int)frozen;
-    }
     t->b = r->b;
     t->stream = stream_hold(stream);
-    memcpy(t->session_id, session_id, strlen(session_id) + 1);
+    snprintf(t->session_id, sizeof(t->session_id), "%s", session_id);
     t->wish = *wish;
+    t->text = strdup(text);
     t->account = r->account;
-    t->frozen = frozen;
-    t->silent = is_silent(r);
     t->dry = r->fx.edit == 0;
     t->lag = r->fx.lag_reads;
-    int err = crew_run(&r->b->crew, turn_run, t);
-    if (err) {
-        accounts_settle(r->b->accounts, r->account, frozen, false);
-        turn_free(t);
+    t->frozen = t->text ? accounts_freeze(r->b->accounts, r->account, r->b->options.cost) : -ENOMEM;
+    int err = t->frozen < 0 ? (int)t->frozen : 0;
+    if (!err) {
+        t->silent = is_silent(r);
+        err = crew_run(&r->b->crew, turn_run, t);
+        if (err)
+            accounts_settle(r->b->accounts, r->account, t->frozen, false);
     }
+    if (err)
+        turn_free(t);
     return err;
 }
 
@@ -163,7 +169,7 @@ static void answer_turn(struct request *r, const char *session_id, const char *t
 
     words_read(text, &wish);
     if (words_any(&wish) && (!scripted || r->fx.edit == 1)) {
-        err = turn_start(r, session_id, &wish, stream);
+        err = turn_start(r, session_id, text, &wish, stream);
     } else if (!scripted) {
         stream_say(stream, ignorance(wish.chinese));
         stream_end(stream);

@@ -385,20 +385,25 @@ void sessions_end(struct sessions *ss, const char *session_id)
 }
 
 int sessions_newest(struct sessions *ss, const char *session_id, enum media_kind kind,
-                    struct material *out)
+                    const char *text, struct material *out)
 {
-    int err = -ENOENT;
+    const struct material *best = NULL;
+    bool named = false;
 
     pthread_mutex_lock(&ss->lock);
     struct session *s = find(ss, session_id);
-    for (size_t i = s ? s->material_count : 0; i > 0 && err; i--) {
-        if (s->materials[i - 1].info.kind == kind) {
-            *out = s->materials[i - 1];
-            err = 0;
-        }
+    for (size_t i = 0; s && i < s->material_count; i++) {
+        const struct material *m = &s->materials[i];
+        bool is_named = strcasestr(text, m->name) != NULL;
+        if (m->info.kind != kind || (named && !is_named))
+            continue;
+        best = m;
+        named = is_named;
     }
+    if (best)
+        *out = *best;
     pthread_mutex_unlock(&ss->lock);
-    return err;
+    return best ? 0 : -ENOENT;
 }
 
 int sessions_timeline(struct sessions *ss, const char *session_id, struct timeline *out)

@@ -66,9 +66,9 @@ int sessions_material(struct sessions *ss, const char *id, struct material *out)
 int sessions_begin(struct sessions *ss, const char *session_id);
 void sessions_end(struct sessions *ss, const char *session_id);
 
-/* The newest material of a kind. 0 or -ENOENT. */
+/* The newest material of a kind whose name is in the text, or else the newest one. 0 or -ENOENT. */
 int sessions_newest(struct sessions *ss, const char *session_id, enum media_kind kind,
-                    struct material *out);
+                    const char *text, struct material *out);
 
 /* The current timeline; empty before the first edit. 0 or -ENOENT. */
 int sessions_timeline(struct sessions *ss, const char *session_id, struct timeline *out);

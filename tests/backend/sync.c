@@ -44,20 +44,16 @@ static bool is_silent(struct sound s)
     return !(energy(s) / (double)s.count > 1e-10);
 }
 
-/* The spectrum of the samples, filled up with silence. */
-static kiss_fft_cpx *spectrum(kiss_fftr_cfg fft, struct sound s, size_t size)
+/* The spectrum of the sound, filled up with silence in `work`. */
+static kiss_fft_cpx *spectrum(kiss_fftr_cfg fft, struct sound s, float *work, size_t size)
 {
-    float *padded = calloc(size, sizeof(*padded));
     kiss_fft_cpx *out = malloc((size / 2 + 1) * sizeof(*out));
 
-    if (padded && out) {
-        memcpy(padded, s.samples, s.count * sizeof(*padded));
-        kiss_fftr(fft, padded, out);
-    } else {
-        free(out);
-        out = NULL;
-    }
-    free(padded);
+    if (!out)
+        return NULL;
+    memcpy(work, s.samples, s.count * sizeof(*work));
+    memset(work + s.count, 0, (size - s.count) * sizeof(*work));
+    kiss_fftr(fft, work, out);
     return out;
 }
 
@@ -93,22 +89,27 @@ struct correlation {
 static bool correlate(struct sound a, struct sound b, int rate, struct correlation *out)
 {
     size_t size = (size_t)kiss_fftr_next_fast_size_real((int)(a.count + b.count));
-    kiss_fftr_cfg forth = kiss_fftr_alloc((int)size, 0, NULL, NULL);
-    kiss_fftr_cfg back = kiss_fftr_alloc((int)size, 1, NULL, NULL);
-    kiss_fft_cpx *x = forth ? spectrum(forth, a, size) : NULL;
-    kiss_fft_cpx *y = x ? spectrum(forth, b, size) : NULL;
-    float *values = y && back ? malloc(size * sizeof(*values)) : NULL;
+    kiss_fftr_cfg fft = kiss_fftr_alloc((int)size, 0, NULL, NULL);
+    float *values = malloc(size * sizeof(*values));
+    kiss_fft_cpx *x = fft && values ? spectrum(fft, a, values, size) : NULL;
+    kiss_fft_cpx *y = x ? spectrum(fft, b, values, size) : NULL;
+    bool ok = y != NULL;
 
-    if (values) {
+    if (ok)
         cross(x, y, size / 2 + 1, (double)rate / (double)size);
-        kiss_fftri(back, x, values);
-        *out = (struct correlation){values, size};
-    }
-    free(x);
+    kiss_fftr_free(fft);
     free(y);
-    kiss_fftr_free(forth);
-    kiss_fftr_free(back);
-    return values != NULL;
+    fft = ok ? kiss_fftr_alloc((int)size, 1, NULL, NULL) : NULL;
+    ok = fft != NULL;
+    if (ok) {
+        kiss_fftri(fft, x, values);
+        *out = (struct correlation){values, size};
+    } else {
+        free(values);
+    }
+    kiss_fftr_free(fft);
+    free(x);
+    return ok;
 }
 
 /* At a lag; negative ones are at the end. Either sign: a microphone may be wired the wrong way

@@ -5,7 +5,7 @@
  * A match must stand out from every other place, and its parts must agree: the same words in
  * another order, or spoken at another pace, match here and there, but not throughout.
  *
- * Pure. Takes about 16 bytes of memory for a sample of either.
+ * Pure. Takes up to 32 bytes of memory for every sample of both.
  */
 #ifndef BACKEND_SYNC_H
 #define BACKEND_SYNC_H

@@ -239,6 +239,23 @@ def test_volume(tmp_path, said, synced):
     assert 0.2 < quiet / loud < 0.3
 
 
+def test_files_named_in_the_message_are_preferred(server, tmp_path, said):
+    clip = camera(tmp_path / "clip.mp4", said, 0.5, 6)
+    for name in ("first.mp4", "second.mp4"):
+        server.upload(name, clip.read_bytes())
+    voice = write_wav(tmp_path / "voice.wav", said).read_bytes()
+    for name in ("one.wav", "two.wav"):
+        server.upload(name, voice)
+
+    def names():
+        return [track["sg"][0]["name"] for track in server.draft["t"]]
+
+    server.say("sync")
+    assert names() == ["second.mp4", "two.wav"]
+    server.say("sync One.wav to first.mp4")
+    assert names() == ["first.mp4", "one.wav"]
+
+
 def test_unrelated_sound_is_laid_at_nothing_and_said_so(server, tmp_path, said):
     clip = camera(tmp_path / "clip.mp4", said, 0.5, 8)
     rng = numpy.random.default_rng(7)
