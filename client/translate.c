@@ -79,7 +79,7 @@ static bool is_full_stop(uint32_t c)
 
 static bool is_chinese_full_stop(uint32_t c)
 {
-    return c == 0x3002 || c == 0xff01 || c == 0xff1f || c == 0xff1b || c == 0x2026;
+    return c == U'。' || c == U'！' || c == U'？' || c == U'；' || c == U'…';
 }
 
 /* What may stand between the full stop and the space after it. */
@@ -93,13 +93,13 @@ static bool is_closer(uint32_t c)
     case '*':
     case '_':
     case '`':
-    case 0x201d:
-    case 0x2019:
-    case 0x300d:
-    case 0x300f:
-    case 0x3011:
-    case 0x300b:
-    case 0xff09:
+    case U'”':
+    case U'’':
+    case U'」':
+    case U'』':
+    case U'】':
+    case U'》':
+    case U'）':
         return true;
     default:
         return is_full_stop(c) || is_chinese_full_stop(c);

@@ -1,6 +1,6 @@
 #include "translate_find.h"
 
-#include "token.h"
+#define STEP_UNITS_MAX 8 /* of ", then Blur" */
 
 /* Something that an instruction can be given "in", "on" or "with". */
 bool find_is_place(enum word_class class)
@@ -59,16 +59,20 @@ static size_t clause_before(const struct sentence *s, size_t first)
     return i < first - 1 ? i : first;
 }
 
-/* "From the left sidebar, choose …": the signs of the place. */
-static unsigned signs_before(const struct sentence *s, size_t first)
+/* "From the left sidebar, choose …": the place is told in the clause before. */
+static void look_at_prelude(const struct sentence *s, struct stance *st)
 {
-    unsigned signs = 0;
-    size_t i = clause_before(s, first);
-    if (s->unit[i].class != WORD_IN)
-        return 0;
-    for (; i < first; i++)
-        signs |= find_sign_of_place(s->unit[i].class);
-    return signs;
+    size_t start = clause_before(s, st->chain);
+    if (start == st->chain || s->unit[start].class != WORD_IN)
+        return;
+    for (size_t i = start; i < st->chain; i++) {
+        unsigned sign = find_sign_of_place(s->unit[i].class);
+        if (!sign)
+            continue;
+        st->signs |= sign;
+        st->place = start;
+        st->place_end = i + 1;
+    }
 }
 
 /* "To" and 要 at the start of a clause tell what for. */
@@ -76,7 +80,7 @@ static bool tells_purpose(const struct sentence *s, size_t i)
 {
     const struct unit *u = &s->unit[i];
     return u->class == WORD_WHEN ||
-           (u->class == WORD_CHAIN && (u->end - u->start == 2 || words_character(s, i) == 0x8981));
+           (u->class == WORD_CHAIN && (u->end - u->start == 2 || words_character(s, i) == U'要'));
 }
 
 /* A clause in front that means nothing without the instruction: "In the top bar, …", and where an
@@ -92,34 +96,53 @@ static size_t with_prelude(const struct sentence *s, size_t first, enum advice a
     return drop ? start : first;
 }
 
-/* What follows an instruction and is part of it: "(top right)", "then Blur, then Apply". */
+/* "(top right)" after an instruction: the unit after it, or `end`. */
+static size_t after_bracket(const struct sentence *s, size_t end)
+{
+    if (words_character(s, end) != '(')
+        return end;
+    for (size_t i = end + 1; i < s->count && i < end + WORDS_REACH_MAX; i++) {
+        if (s->unit[i].class == WORD_STOP && words_character(s, i) == ')')
+            return i + 1;
+    }
+    return end;
+}
+
+/* ", then Blur" after "click Effects": the unit after it, or `end`. */
+static size_t after_step(const struct sentence *s, size_t end, enum advice *advice)
+{
+    bool named = false, exports = false;
+    size_t i = end + 1;
+    if (i >= s->count || s->unit[i].class != WORD_CHAIN)
+        return end;
+    for (; i < s->count && s->unit[i].class != WORD_STOP; i++) {
+        const struct unit *u = &s->unit[i];
+        bool name = u->class == WORD_OPENING || u->flags & UNIT_CAPITAL;
+        if (i > end + STEP_UNITS_MAX ||
+            (!name && u->class != WORD_EMPHASIS && u->class != WORD_JOIN && u->class != WORD_CHAIN))
+            return end;
+        named |= name;
+        exports |= u->class == WORD_EXPORT;
+        if (u->class == WORD_OPENING)
+            i = u->pair;
+    }
+    if (!named)
+        return end;
+    if (exports)
+        *advice = ADVICE_EXPORT;
+    return i;
+}
+
+/* With what follows an instruction and is part of it. */
 static size_t with_sequel(const struct sentence *s, size_t end, enum advice *advice)
 {
     while (end < s->count && s->unit[end].class == WORD_STOP) {
-        bool bracket = words_character(s, end) == '(', named = false;
-        size_t i = end + 1;
-        for (; i < s->count && i < end + WORDS_REACH_MAX; i++) {
-            const struct unit *u = &s->unit[i];
-            if (bracket ? u->class == WORD_STOP && words_character(s, i) == ')'
-                        : u->class == WORD_STOP)
-                break;
-            if (bracket)
-                continue;
-            if (u->class == WORD_OPENING)
-                i = u->pair;
-            else if (u->class != WORD_EMPHASIS && u->class != WORD_JOIN && u->class != WORD_CHAIN &&
-                     !(u->flags & UNIT_CAPITAL))
-                return end;
-            named |= u->class == WORD_OPENING || u->flags & UNIT_CAPITAL;
-            if (u->class == WORD_EXPORT)
-                *advice = ADVICE_EXPORT;
-        }
-        if (bracket && i < s->count && s->unit[i].class == WORD_STOP)
-            end = i + 1;
-        else if (!bracket && named && i - end <= 8 && s->unit[end + 1].class == WORD_CHAIN)
-            end = i;
-        else
-            return end;
+        size_t next = after_bracket(s, end);
+        if (next == end)
+            next = after_step(s, end, advice);
+        if (next == end)
+            break;
+        end = next;
     }
     return end;
 }
@@ -252,7 +275,7 @@ bool find_hit(const struct sentence *s, const struct sentence_context *c, size_t
     struct stance st = find_stance(s, verb, c->glued);
     struct object o = find_object(s, verb);
     if (st.position == AT_START)
-        st.signs |= signs_before(s, st.chain);
+        look_at_prelude(s, &st);
     *h = (struct hit){.advice = decide(s, verb, &st, &o)};
     if (h->advice == ADVICE_NONE)
         return false;

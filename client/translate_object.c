@@ -18,7 +18,7 @@ bool find_ends_clause(const struct sentence *s, size_t verb, size_t i)
 {
     const struct unit *u = &s->unit[i];
     if (u->class == WORD_STOP)
-        return words_character(s, i) != 0x3001 || i + 1 == s->count ||
+        return words_character(s, i) != U'、' || i + 1 == s->count ||
                words_is_verb(&s->unit[i + 1]);
     if (u->flags & UNIT_URL)
         return true;

@@ -158,7 +158,7 @@ static bool is_step(const struct sentence *s)
     if (s->count < 2 || !words_is_number(s, 0))
         return false;
     uint32_t mark = words_character(s, 1);
-    return mark == '.' || mark == ')' || mark == 0x3001;
+    return mark == '.' || mark == ')' || mark == U'、';
 }
 
 /* The second "click Export", the third "drag it", the step between two of an export. */
@@ -188,7 +188,8 @@ unsigned sentence_rewrite(struct sentence_context *c, const char *text, size_t l
             if (is_part(h.advice))
                 continue; /* there may be a whole instruction inside */
             from = h.end;
-            i = h.end - 1;
+            if (i < h.end)
+                i = h.end - 1;
         }
     }
 

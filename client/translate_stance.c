@@ -83,7 +83,7 @@ bool find_is_done_by_person(const struct sentence *s, size_t verb)
         const struct unit *u = &s->unit[i - 1];
         if (u->class == WORD_YOU || u->class == WORD_I)
             return false;
-        bool owner = i < s->count && words_character(s, i) == 0x7684; /* 的 */
+        bool owner = i < s->count && words_character(s, i) == U'的';
         if (u->class == WORD_PERSON && (han ? !owner : i == 1))
             return true;
     }

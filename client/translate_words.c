@@ -53,7 +53,7 @@ static enum word_class class_of_mark(const struct sentence *s, const struct toke
     switch (t->character) {
     case ',':
     case ':':
-    case 0x2013: /* en dash */
+    case U'–':
         return in_number ? WORD_MARK : WORD_STOP;
     case '.':
         return space_after || (t->start && s->text[t->start - 1] == ')') ? WORD_STOP : WORD_MARK;
@@ -70,11 +70,11 @@ static enum word_class class_of_mark(const struct sentence *s, const struct toke
     case ')':
     case '|':
     case '#':
-    case 0x2014: /* em dash */
-    case 0x2022: /* bullet */
-    case 0x2026: /* ellipsis */
-    case 0x3001: /* Chinese comma of lists */
-    case 0x3002: /* Chinese full stop */
+    case U'—':
+    case U'•':
+    case U'…':
+    case U'、':
+    case U'。':
         return WORD_STOP;
     default:
         return WORD_MARK;
@@ -90,9 +90,8 @@ uint32_t words_character(const struct sentence *s, size_t i)
 static uint32_t closing_mark(uint32_t c)
 {
     static const uint32_t pairs[][2] = {
-        {'"', '"'},       {'\'', '\''},     {'`', '`'},       {'[', ']'},
-        {0x201c, 0x201d}, {0x2018, '\''},   {0xab, 0xbb},     {0x300c, 0x300d},
-        {0x300e, 0x300f}, {0x3010, 0x3011}, {0x300a, 0x300b}, {0x201e, 0x201c},
+        {'"', '"'},   {'\'', '\''},   {'`', '`'},     {'[', ']'},     {U'“', U'”'},   {U'‘', '\''},
+        {U'«', U'»'}, {U'「', U'」'}, {U'『', U'』'}, {U'【', U'】'}, {U'《', U'》'}, {U'„', U'“'},
     };
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
         if (pairs[i][0] == c)
