@@ -75,7 +75,7 @@ enum word_class {
 
 struct lexicon {
     enum word_class class;
-    bool gerund;                /* clicking */
+    bool gerund;                /* clicking; or a passive: can be seen */
     const char *const *phrases; /* up to a NULL, lower case, all of one language by their first
                                    characters; the longest one of the lexicon that fits counts */
 };
