@@ -288,6 +288,8 @@ enum closer_state closer_look(pid_t tid, const struct closer_file *file)
         if (rc > 0)
             return CLOSER_OTHERS;
         readable = rc == 0 || is_exiting(tid);
+        if (file->past_flusher)
+            atomic_store(file->past_flusher, true);
         if (read_task(tid, &task) == 0 && task.parent > 0 && search_process(task.parent, file) > 0)
             return CLOSER_OTHERS;
     }
@@ -312,10 +314,11 @@ enum closer_signal closer_signal(pid_t tid)
     uint64_t pending;
 
     if (tid <= 0 || read_task(tid, &task) < 0 || strchr("XxZ", task.state) ||
-        closer_is_killed(tid) || (task.pending & bit(SIGKILL)))
+        (task.pending & bit(SIGKILL)))
         return CLOSER_SIGNAL_ENDS;
     pending = task.pending & ~task.blocked & ~task.ignored;
-    if (pending & asking)
+    if ((pending & asking) || (pending & ~task.caught & ~harmless))
         return CLOSER_SIGNAL_ENDS;
-    return pending & ~task.caught & ~harmless ? CLOSER_SIGNAL_ENDS : CLOSER_SIGNAL_NONE;
+    /* Last, for this may sleep while the process is inside execve(). */
+    return closer_is_killed(tid) ? CLOSER_SIGNAL_ENDS : CLOSER_SIGNAL_NONE;
 }

@@ -562,12 +562,12 @@ static enum closer_state look(struct input *in, struct parked *p)
 {
     struct fs *fs = in->session->fs;
     char tail[3 * NAMES_MAX];
-    struct closer_file file = {tail, in->ino, fs->device};
+    struct closer_file file = {.tail = tail, .ino = in->ino, .device = fs->device};
 
     fs_lock(fs);
     snprintf(tail, sizeof(tail), "/%s/inputs/%s", in->session->name, in->name);
     fs_unlock(fs);
-    return closer_look(park_tid(p), &file);
+    return closer_ask(park_tid(p), &file);
 }
 
 void input_flush(struct input *in, struct parked *p)
@@ -592,7 +592,7 @@ void input_flush(struct input *in, struct parked *p)
         park_error(fs, p, 0);
         fs_unlock(fs);
         pthread_mutex_unlock(&in->io);
-    } else if (state == CLOSER_OTHERS) {
+    } else if (state == CLOSER_OTHERS || state == CLOSER_LOCKED) {
         fs_lock(fs);
         park_error(fs, p, 0);
         fs_unlock(fs);

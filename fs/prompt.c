@@ -294,7 +294,8 @@ void prompt_flush(struct handle *h, struct parked *p)
     struct fs *fs = h->fs;
     struct session *s = h->session;
     char tail[2 * NAMES_MAX];
-    struct closer_file file = {tail, s->number * NODES_PER_SESSION + NODE_INSTRUCT, fs->device};
+    struct closer_file file = {
+        .tail = tail, .ino = s->number * NODES_PER_SESSION + NODE_INSTRUCT, .device = fs->device};
     enum closer_state state;
     bool nothing;
 
@@ -306,13 +307,13 @@ void prompt_flush(struct handle *h, struct parked *p)
     fs_unlock(fs);
     if (nothing)
         return;
-    state = closer_look(park_tid(p), &file);
+    state = closer_ask(park_tid(p), &file);
     fs_lock(fs);
     if (state == CLOSER_KILLED) {
         forget(&h->prompt);
         left(h);
     }
-    if (state == CLOSER_KILLED || state == CLOSER_OTHERS) {
+    if (state == CLOSER_KILLED || state == CLOSER_OTHERS || state == CLOSER_LOCKED) {
         park_error(fs, p, 0);
     } else if (!h->prompt.text.len) {
         left(h);

@@ -432,3 +432,13 @@ def test_no_room(backend, mount, session):
     room = os.statvfs(session.inputs)
     assert room.f_bavail > 0 and room.f_blocks >= room.f_bavail
     assert subprocess.run(["df", session.inputs], stdout=subprocess.DEVNULL, check=True).returncode == 0
+
+
+def test_closed_by_exec(backend, session, media):
+    """The kernel keeps the process locked against /proc until FLUSH is answered: nobody may wait for anybody."""
+    code = ("import os, sys\n"
+            "fd = os.open(sys.argv[1] + '/inputs/voice.wav', os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)\n"
+            "os.write(fd, open(sys.argv[2], 'rb').read())\n"
+            "os.execv('/bin/true', ['true'])\n")
+    assert run(["/usr/bin/python3", "-c", code, session.path, media / "voice.wav"], timeout=10).returncode == 0
+    wait_for("the upload in the background", lambda: [f["name"] for f in backend.files()] == ["voice.wav"])
