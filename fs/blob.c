@@ -63,7 +63,8 @@ static void bury(struct later *l)
     if (b->fd >= 0)
         close(b->fd);
     /* ENOENT: somebody emptied the cache; nothing is left to remove either way. */
-    unlinkat(b->fs->cache_dir, b->name, 0);
+    if (!b->kept)
+        unlinkat(b->fs->cache_dir, b->name, 0);
     free(b);
 }
 

@@ -96,6 +96,34 @@ bool input_is_sent(const struct input *in)
     return in->state == INPUT_UPLOADED || in->previous;
 }
 
+/* A content that the record on disk still names. */
+struct leaving {
+    struct saving saving;
+    struct blob *blob;
+};
+
+static void left(struct fs *fs, struct saving *w, int error)
+{
+    struct leaving *l = container_of(w, struct leaving, saving);
+
+    (void)fs;
+    (void)error; /* the next record does without it in any case */
+    blob_unref(l->blob);
+    free(l);
+}
+
+/* Its file stays until a record without it is on disk: were we killed between, it would be gone
+ * from both. */
+static void keep_until_recorded(struct session *s, struct blob *b)
+{
+    struct leaving *l = b ? malloc(sizeof(*l)) : NULL;
+
+    if (!l)
+        return;
+    l->blob = blob_ref(b);
+    store_save(s, &l->saving, left);
+}
+
 void input_remove(struct input *in)
 {
     struct session *s = in->session;
@@ -103,6 +131,8 @@ void input_remove(struct input *in)
     if (in->removed)
         return;
     in->removed = true;
+    keep_until_recorded(s, in->content);
+    keep_until_recorded(s, in->previous);
     in->dirty = false;
     HASH_DELETE(hh_name, s->inputs, in);
     s->inputs_changed = in->ctime = clock_now();
@@ -444,6 +474,7 @@ static struct blob *freeze(struct input *in)
         in->previous = in->content;
         in->previous_url = in->url;
     } else {
+        keep_until_recorded(in->session, in->content);
         blob_unref(in->content);
         free(in->url);
     }

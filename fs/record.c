@@ -223,9 +223,13 @@ static int get_blob(struct fs *fs, const cJSON *o, const char *key, struct blob 
         return 0;
     if (!name || uuid_parse(name, id))
         return -EPROTO;
-    present = get_bool(j, "present") &&
-              fstatat(fs->cache_dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-              (uint64_t)st.st_size == get_u64(j, "size");
+    present = get_bool(j, "present");
+    if (present && fstatat(fs->cache_dir, name, &st, AT_SYMLINK_NOFOLLOW)) {
+        if (errno != ENOENT) /* it may be there: what is not known is not written down as gone */
+            return -errno;
+        present = false;
+    }
+    present = present && S_ISREG(st.st_mode) && (uint64_t)st.st_size == get_u64(j, "size");
     *out = blob_adopt(fs, name, get_u64(j, "size"), present);
     return *out ? 0 : -ENOMEM;
 }
@@ -359,21 +363,56 @@ static int read_session(struct session *s, const cJSON *o)
     return 0;
 }
 
+/* What was read so far goes; what is on disk stays as it is. */
+static void give_up(struct session *s)
+{
+    struct input *in, *next;
+
+    s->stored_away = true;
+    HASH_ITER(hh_name, s->inputs, in, next)
+    if (in->content)
+        in->content->kept = true;
+    if (s->output)
+        s->output->blob->kept = true;
+    session_remove(s);
+}
+
+/* Two renames of which one was recorded can leave two sessions with one name: the later one found
+ * gets a number. */
+static int free_name(struct fs *fs, const char *name, char out[NAMES_MAX + 1])
+{
+    size_t len = strlen(name);
+    char number[16] = "";
+
+    for (int n = 2; n <= SESSIONS_MAX; n++) {
+        if (len + strlen(number) > NAMES_MAX)
+            return -EEXIST;
+        memcpy(out, name, len);
+        strcpy(out + len, number);
+        if (!session_find(fs, out))
+            return 0;
+        snprintf(number, sizeof(number), " (%d)", n);
+    }
+    return -EEXIST;
+}
+
 int record_read(struct fs *fs, const char *uuid, const char *text, struct session **out)
 {
+    char unique[NAMES_MAX + 1];
     cJSON *o = cJSON_Parse(text);
     const char *name = get_text(o, "name");
     struct session *s = NULL;
     int r = -EPROTO;
 
-    if (cJSON_IsObject(o) && get_ms(o, "version") == RECORD_VERSION && name && names_valid(name) &&
-        !session_find(fs, name))
-        r = session_new(fs, name, &s);
+    if (cJSON_IsObject(o) && get_ms(o, "version") == RECORD_VERSION && name && names_valid(name))
+        r = free_name(fs, name, unique);
+    if (!r)
+        r = session_new(fs, unique, &s);
     if (!r) {
         strncpy(s->uuid, uuid, sizeof(s->uuid) - 1);
         r = read_session(s, o);
         if (r)
-            session_remove(s);
+            give_up(s);
     }
     if (!r)
         *out = s;

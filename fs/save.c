@@ -109,7 +109,7 @@ static int take(struct session *s, struct save *save)
 }
 
 /* Keeps the newer half, from a line's start. */
-static int halve_history(int dir, size_t size)
+static int halve_history(int dir)
 {
     char *text = NULL, *from;
     size_t len;
@@ -118,7 +118,7 @@ static int halve_history(int dir, size_t size)
     r = files_read(dir, "history.txt", HISTORY_MAX + (HISTORY_MAX >> 1), &text, &len);
     if (r)
         return r;
-    from = memchr(text + size / 2, '\n', len - size / 2);
+    from = memchr(text + len / 2, '\n', len - len / 2);
     from = from ? from + 1 : text;
     r = files_write_atomic(dir, "history.txt", from, len - (size_t)(from - text), 0600, true);
     free(text);
@@ -127,12 +127,17 @@ static int halve_history(int dir, size_t size)
 
 static int write_history(int dir, struct save *save)
 {
+    size_t now;
     int fd, r = 0;
 
     if (!save->history_len)
         return 0;
+    /* Not what is remembered: a save that failed may have halved it already. */
+    now = store_file_size(dir, "history.txt");
+    if (now < save->history_size)
+        save->history_size = now;
     if (save->history_size + save->history_len > HISTORY_MAX && save->history_size > 1) {
-        r = halve_history(dir, save->history_size);
+        r = halve_history(dir);
         if (r)
             return r;
         save->history_size = store_file_size(dir, "history.txt");

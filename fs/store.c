@@ -46,7 +46,12 @@ static int open_cache(struct fs *fs)
 
     r = files_read(fs->store->state_dir, "instance", 64, &text, &len);
     if (!r && (len < 36 || (text[36] = '\0', uuid_parse(text, uuid))))
-        r = -EPROTO;
+        r = -ENOENT;
+    /* A passing fault must not give us an empty cache. */
+    if (r && r != -ENOENT) {
+        free(text);
+        return r;
+    }
     if (r) {
         uuid_generate(uuid);
         uuid_unparse_lower(uuid, id);
