@@ -8,22 +8,9 @@ import subprocess
 import pytest
 
 from harness import ended, is_mounted, run, sh, spawn, wait_for
+from programs import uploaded_once, uploads_ended
 
 PY = "/usr/bin/python3 -c"
-
-
-def uploads_ended(session):
-    """Opening `instruct` waits for the uploads under way, and fails if one did not end well."""
-    open(session.instruct, "w").close()
-
-
-def uploaded_once(backend, session, name, content):
-    uploads_ended(session)
-    files = backend.files()
-    assert [f["name"] for f in files] == [name]
-    assert backend.content(files[0]) == content
-    assert (session.inputs / name).read_bytes() == content
-    assert len(backend.requests("upload")) == 1
 
 
 # Each line writes $SRC's bytes to inputs/x.mp4 (the current directory is the session's), $TMP is elsewhere.

@@ -1,14 +1,14 @@
 """Writers of `instruct`: what one program wrote is one message, and what can be known beforehand fails."""
 import errno
 import os
-import select
 import signal
 import threading
 import time
 
 import pytest
 
-from harness import PATIENCE, ended, in_kernel_wait, run, sh, spawn, wait_for
+from harness import ended, in_kernel_wait, run, sh, spawn, wait_for
+from programs import type_into
 
 SLOW = pytest.mark.usefixtures("slow")
 
@@ -50,35 +50,6 @@ def test_writer(backend, session, tmp_path, line):
     session.reply()
     assert [" ".join(m.split()) for m in backend.messages()] == ["make the music softer"]
     assert session.instruct.read_bytes() == b""
-
-
-def type_into(argv, keys, cwd):
-    """Runs a full-screen program on a terminal of its own, and types."""
-    pid, master = os.forkpty()
-    if pid == 0:
-        os.chdir(cwd)
-        os.environ.update(TERM="xterm", HOME=str(cwd))
-        os.execvp(argv[0], [str(a) for a in argv])
-    shown = b""
-    try:
-        for wanted, text in keys:
-            deadline = time.monotonic() + 10 * PATIENCE
-            while wanted not in shown:
-                ready, _, _ = select.select([master], [], [], deadline - time.monotonic())
-                assert ready, f"{argv[0]} did not show {wanted!r}: {shown!r}"
-                shown += os.read(master, 65536)
-            shown = b""
-            os.write(master, text)
-        while True:
-            try:
-                if not os.read(master, 65536):
-                    break
-            except OSError:
-                break
-        _, status = os.waitpid(pid, 0)
-        return os.waitstatus_to_exitcode(status)
-    finally:
-        os.close(master)
 
 
 def test_nano(backend, session, tmp_path):
