@@ -143,6 +143,9 @@ static void end_token_call(struct account *a, const struct fault *f)
     a->busy = false;
     a->id_replaced = false;
     a->next_renewal_s = time(NULL) + RENEW_AGAIN_S;
+    /* There is one already, says the backend: what refused it may accept it the next time. */
+    if (f->kind == FAULT_RATE && a->vault.token.token[0])
+        a->usable = true;
     tell_waiters(a, f);
 }
 

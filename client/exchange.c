@@ -104,11 +104,15 @@ static bool again_with_new_token(struct exchange *x, const struct fault *f)
 static void on_token(struct account_waiter *w, const struct fault *f)
 {
     struct exchange *x = container_of(w, struct exchange, waiter);
+    struct fault refused = fault_make(FAULT_TOKEN, NULL);
 
     if (f->kind == FAULT_NONE) {
         attempt(x);
         return;
     }
+    /* What is wrong is the token, though there is no other one to be had now. */
+    if (f->kind == FAULT_RATE && x->reauthed)
+        f = &refused;
     /* A refusal of the token call is final, 429 too: it may not be asked for again and again. */
     if (!again_after_passing(x, f))
         x->ops->done(x->user, f);

@@ -299,6 +299,26 @@ static void test_rate_is_remembered(void **state)
     assert_true(now_ms() - start >= 1000);
 }
 
+/* The token it has is refused, and there is no other one yet: that is told, and the old one is
+ * tried again by the next call, without asking anew. */
+static void test_refused_and_rate(void **state)
+{
+    struct kit *k = *state;
+
+    token_answer(k, "nmv_usr_x", 1000000);
+    peer_json(k->peer, TOKEN, 429, "");
+    for (int i = 0; i < 3; i++)
+        peer_on(k->peer, BALANCE, (struct peer_answer){.status = 401});
+    peer_json(k->peer, BALANCE, 200, balance_ok);
+    assert_int_equal(balance(k).kind, FAULT_TOKEN);
+    assert_int_equal(peer_count(k->peer, TOKEN), 2);
+    assert_int_equal(balance(k).kind, FAULT_TOKEN);
+    assert_int_equal(balance(k).kind, FAULT_TOKEN);
+    assert_int_equal(balance(k).kind, FAULT_NONE);
+    assert_int_equal(peer_count(k->peer, TOKEN), 2);
+    assert_string_equal(bearer_of(k, 3), "Bearer nmv_usr_x");
+}
+
 static void test_token_call_passes(void **state)
 {
     struct kit *k = *state;
@@ -412,6 +432,7 @@ int main(void)
         T(test_fixed),
         T(test_rate),
         T(test_rate_is_remembered),
+        T(test_refused_and_rate),
         T(test_token_call_passes),
         T(test_missing_client_id),
         T(test_missing_client_id_for_ever),
