@@ -180,7 +180,13 @@ void render_draft_known(struct session *s)
 {
     if (s->output && s->output->fingerprint != s->fingerprint)
         render_remove_output(s, true);
-    if (s->render && s->render->fingerprint != s->fingerprint)
+    if (!s->render || s->render->fingerprint == s->fingerprint)
+        return;
+    /* A session made in place of a lost one begins with an empty timeline: no edit did that, and the
+     * render is what there is of the work. */
+    if (s->render->renewed && !s->ready)
+        s->render->fingerprint = s->fingerprint;
+    else
         render_drop(s);
 }
 

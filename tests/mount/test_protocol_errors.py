@@ -1,0 +1,284 @@
+"""Every row of the error table: what is sent and how often, which errno, and what the user reads of it."""
+import errno
+
+import pytest
+
+from protocol import at_rest, close_with, connected, fails, filmed, opened, put, say
+
+pytestmark = pytest.mark.mount(render="manual")
+
+
+def grant_another(backend, rule):
+    """The backend grants one token a client and week, unless that one is no good any more."""
+    if rule.get("code") == 1001 or rule.get("status") == 401:
+        backend.call("/_local/tokens/revoke", {})
+
+
+def refusal(*, code=None, status=None, **more):
+    return {k: v for k, v in {"code": code, "status": status, **more}.items() if v is not None}
+
+
+# name: rule, errno, how often a message is sent, what `error:` and `hint:` say
+MESSAGES = {
+    "1001": (refusal(code=1001), errno.EACCES, 2, "does not accept the access token", "Register at http"),
+    "401": (refusal(status=401), errno.EACCES, 2, "does not accept the access token", "register?bind=anon_"),
+    "1002": (refusal(code=1002), errno.EREMOTEIO, 2, "does not know this session", "a new session"),
+    "404": (refusal(status=404, message="Session not found"), errno.EREMOTEIO, 2, "does not know this session", "a new session"),
+    "2001": (refusal(code=2001), errno.EDQUOT, 1, "No credits are left", "register?bind=anon_"),
+    "4001": (refusal(code=4001), errno.EOPNOTSUPP, 1, "cannot handle that type", "mp4 mov avi webm mkv"),
+    "4002": (refusal(code=4002), errno.EFBIG, 1, "too large", "Trim or compress"),
+    "413": (refusal(status=413), errno.EFBIG, 1, "too large", "Trim or compress"),
+    "402": (refusal(status=402), errno.EPERM, 1, "Credits are not the reason", "register?bind=anon_"),
+    "code 402": (refusal(code=402), errno.EPERM, 1, "Credits are not the reason", "register?bind=anon_"),
+    "403": (refusal(status=403), errno.EACCES, 1, "refuses this request", "register?bind=anon_"),
+    "429": (refusal(status=429), errno.EAGAIN, 2, "no more requests", "again"),
+    "code 429": (refusal(code=429), errno.EAGAIN, 2, "no more requests", "again"),
+    "500": (refusal(status=500), errno.EREMOTEIO, 1, "The backend failed (HTTP 500)", "Try again later"),
+    "503": (refusal(status=503), errno.EREMOTEIO, 1, "The backend failed (HTTP 503)", "Try again later"),
+    "code 5000": (refusal(code=5000), errno.EREMOTEIO, 1, "The backend failed (error 5000)", "Try again later"),
+}
+
+
+@pytest.mark.parametrize("rule, number, sent, words, hint", MESSAGES.values(), ids=MESSAGES.keys())
+def test_message(backend, session, rule, number, sent, words, hint):
+    """A definite refusal is close()'s; nothing is sent again but what the table says."""
+    connected(session)
+    fd = opened(session)
+    grant_another(backend, rule)
+    backend.fault("message", **{"message": "so says the backend", **rule})
+    with fails(number):
+        close_with(fd, "make it softer\n")
+    assert len(backend.requests("message")) == sent
+    status = session.status()
+    assert status[""] == "failed"
+    assert words in status["error"] and hint in status["hint"]
+    reply = session.reply()
+    assert words in reply and hint in reply
+    history = session.history()
+    assert "instruct: make it softer" in history and words in history
+    for word in ("nmv_usr", "{", '"code"'):
+        assert word not in status["error"] + reply + history
+
+
+@pytest.mark.parametrize("rule, number, sent, words, hint", MESSAGES.values(), ids=MESSAGES.keys())
+@pytest.mark.mount(lang="zh", render="manual")
+def test_message_in_chinese(backend, session, rule, number, sent, words, hint):
+    """The same in the user's language: no English word of ours is left."""
+    connected(session)
+    fd = opened(session)
+    grant_another(backend, rule)
+    backend.fault("message", **{"message": "否", **rule})
+    with fails(number):
+        close_with(fd, "make it softer\n")
+    status = session.status()
+    assert words not in status["error"] and any("\u4e00" <= c <= "\u9fff" for c in status["error"])
+    assert status["error"] in session.reply() and status["error"] in session.history()
+    assert any("\u4e00" <= c <= "\u9fff" for c in status["hint"]), status["hint"]
+    for link in ("register?bind=", "mp4 mov"):
+        assert (link in hint) <= (link in status["hint"])
+
+
+UPLOADS = {
+    "1001": (refusal(code=1001), errno.EACCES, 2, "access token"),
+    "401": (refusal(status=401), errno.EACCES, 2, "access token"),
+    "1002": (refusal(code=1002), errno.EREMOTEIO, 2, "does not know this session"),
+    "2001": (refusal(code=2001), errno.EDQUOT, 1, "No credits"),
+    "4001": (refusal(code=4001), errno.EOPNOTSUPP, 1, "cannot handle that type"),
+    "4002": (refusal(code=4002), errno.EFBIG, 1, "too large"),
+    "402": (refusal(status=402), errno.EPERM, 1, "free plan"),
+    "403": (refusal(status=403), errno.EACCES, 1, "refuses"),
+    "429": (refusal(status=429), errno.EAGAIN, 2, "no more requests"),
+    "no list": (refusal(body='{"code":0,"data":{"files":[]}}'), errno.EPROTO, 1, "makes no sense"),
+    "garbage": (refusal(garbage=True, size=1000), errno.EPROTO, 1, "makes no sense"),
+}
+
+
+@pytest.mark.parametrize("rule, number, sent, words", UPLOADS.values(), ids=UPLOADS.keys())
+def test_upload(backend, session, media, rule, number, sent, words):
+    """The close of an input tells; the file stays, marked."""
+    connected(session)
+    grant_another(backend, rule)
+    backend.fault("upload", **rule)
+    with fails(number):
+        put(session.inputs / "clip.mp4", media / "clip.mp4")
+    assert len(backend.requests("upload")) == sent
+    status = session.status()
+    assert status[""] == "failed" and words in status["error"] and words in status["upload"]
+    assert status["upload"].startswith("clip.mp4 failed: ")
+    assert words in session.history()
+    assert (session.inputs / "clip.mp4").read_bytes() == (media / "clip.mp4").read_bytes()
+
+
+def test_upload_4001_lists_the_formats(backend, session, media):
+    connected(session)
+    backend.fault("upload", code=4001)
+    with fails(errno.EOPNOTSUPP):
+        put(session.inputs / "clip.mp4", media / "clip.mp4")
+    for extension in "mp4 mov avi webm mkv jpg jpeg png gif webp mp3 wav m4a aac".split():
+        assert extension in session.status()["hint"]
+
+
+QUERIES = {
+    "1001": (refusal(code=1001), errno.EACCES, 2), "401": (refusal(status=401), errno.EACCES, 2),
+    "403": (refusal(status=403), errno.EACCES, 1), "402": (refusal(status=402), errno.EPERM, 1),
+    "429": (refusal(status=429), errno.EAGAIN, 1), "500": (refusal(status=500), errno.EREMOTEIO, 1),
+    "code 500": (refusal(code=500), errno.EREMOTEIO, 1), "garbage": (refusal(garbage=True, size=999), errno.EPROTO, 1),
+    "cut": (refusal(cut="body", cut_after=10), errno.EREMOTEIO, 1),
+    "before an answer": (refusal(cut="before_headers"), errno.EREMOTEIO, 1),
+    "deep": (refusal(generate="deep_json", size=1 << 20), errno.EPROTO, 1),
+    "endless": (refusal(generate="space"), errno.EPROTO, 1),
+}
+
+
+@pytest.mark.parametrize("name, endpoint", [("state.json", "state"), ("timeline.txt", "state"), ("credits", "credits")])
+@pytest.mark.parametrize("rule, number, sent", QUERIES.values(), ids=QUERIES.keys())
+def test_query(backend, session, rule, number, sent, name, endpoint):
+    """One try and one re-authentication; the error is open()'s, and an answer without an end has one."""
+    at_rest(backend, session)
+    before = len(backend.requests(endpoint))
+    grant_another(backend, rule)
+    backend.fault(endpoint, **rule)
+    with fails(number, *([errno.ETIMEDOUT] if "generate" in rule else [])):
+        session.text(name)
+    if rule.get("cut") != "before_headers":  # then a kept connection may just have been too old
+        assert len(backend.requests(endpoint)) - before == sent
+
+
+def test_export_402_is_not_about_credits(backend, session, media):
+    filmed(session, media)
+    say(session, 'add the title "One"')
+    session.reply()
+    backend.fault("render", status=402)
+    fd = opened(session)
+    with fails(errno.EPERM):
+        close_with(fd, "export")
+    assert len(backend.requests("render")) == 1
+    status = session.status()
+    assert "Credits are not the reason" in status["error"]
+    assert "register?bind=anon_" in status["hint"] and status["hint"] in session.reply()
+    assert "No credits" not in session.history()
+
+
+@pytest.mark.parametrize("wait_s, rule", [(0.4, {}), (1, {"retry_after": 1})], ids=["retry_wait", "Retry-After"])
+@pytest.mark.mount(retry_wait=0.4, render="manual")
+def test_429_waits_then_succeeds(backend, session, wait_s, rule):
+    connected(session)
+    fd = opened(session)
+    backend.fault("message", status=429, times=1, **rule)
+    close_with(fd, "compose a symphony")
+    first, second = backend.requests("message")
+    assert second["time_ms"] - first["end_ms"] >= wait_s * 1000 - 50
+    assert backend.messages() == ["compose a symphony"] and second["status"] == 200
+    assert session.reply().strip()
+    assert session.status()[""] == "idle"
+
+
+@pytest.mark.backend("--token", "nmv_usr_mine")
+@pytest.mark.environment(NEMO_TOKEN="nmv_usr_mine")
+def test_2001_of_a_registered_user(backend, session):
+    """Told apart from the anonymous one: nothing to register, credits to buy."""
+    connected(session)
+    fd = opened(session)
+    backend.fault("message", code=2001)
+    with fails(errno.EDQUOT):
+        close_with(fd, "make it softer")
+    assert "Top up at nemovideo.com" in session.status()["hint"]
+    assert "register" not in session.reply()
+
+
+@pytest.mark.parametrize("endpoint", ["upload", "state"])
+@pytest.mark.parametrize("rule", [{"status": 502}, {"cut": "before_headers", "reset": True}, {"cut": "body", "cut_after": 5}],
+                         ids=["502", "reset", "cut"])
+def test_passing_faults_of_repeatable_calls(backend, session, media, endpoint, rule):
+    """Tried again with backoff until it works; nobody is told of an error."""
+    at_rest(backend, session)
+    if endpoint == "upload":
+        backend.fault("upload", times=2, **rule)
+        put(session.inputs / "clip.mp4", media / "clip.mp4")
+        times = backend.requests("upload")
+        assert len(times) == 3 and {f["name"] for f in backend.files()} == {"clip.mp4"}
+    else:
+        fd = opened(session)
+        before = len(backend.requests("state"))
+        backend.fault("state", times=2, **rule)
+        close_with(fd, "compose a symphony")  # the state after an edit is such a call
+        session.reply()
+        assert len(backend.requests("state")) - before >= 3
+    assert session.status()[""] == "idle" and "error" not in session.status()
+
+
+@pytest.mark.limit(90)
+def test_passing_faults_have_a_deadline(backend, session, media):
+    connected(session)
+    backend.fault("upload", status=503)
+    with fails(errno.EREMOTEIO):
+        put(session.inputs / "voice.wav", media / "voice.wav")
+    requests = backend.requests("upload")
+    assert 10 <= (requests[-1]["end_ms"] - requests[0]["time_ms"]) / 1000 <= 32
+    pauses = [b["time_ms"] - a["end_ms"] for a, b in zip(requests, requests[1:])]
+    assert max(pauses) > 3 * min(pauses), pauses
+
+
+@pytest.mark.parametrize("body", [
+    '{{"code":0,"message":"success","data":{{"available":{n},"frozen":1,"total":{n}}}}}',
+    '{{"success":true,"data":{{"available":{n},"frozen":1,"total":{n}}},"error":null}}',
+    '{{"available":{n},"frozen":1,"total":{n}}}'], ids=["code", "success", "bare"])
+def test_envelopes(backend, session, body):
+    at_rest(backend, session)
+    backend.fault("credits", body=body.format(n=77))
+    assert session.text("credits") == "available 77\nfrozen 1\ntotal 77\n"
+
+
+@pytest.mark.parametrize("body, number", [
+    ('{"code":2001,"message":"none left","data":null}', errno.EDQUOT),
+    ('{"success":false,"error":"the plan says no","code":402}', errno.EPERM),
+    ('{"success":false,"error":"something"}', errno.EREMOTEIO), ("[]", errno.EPROTO), ("", errno.EPROTO)])
+def test_envelopes_of_errors_with_status_200(backend, session, body, number):
+    at_rest(backend, session)
+    backend.fault("credits", body=body)
+    with fails(number):
+        session.text("credits")
+
+
+@pytest.mark.parametrize("data, wanted", [
+    ('{"available":-5,"frozen":-1,"total":3}', "available 0\nfrozen 0\ntotal 3\n"),
+    ('{}', "available 0\nfrozen 0\ntotal 0\n"), ('{"total":9}', "available 0\nfrozen 0\ntotal 9\n"),
+    ('{"available":null,"frozen":"x","total":12}', "available 0\nfrozen 0\ntotal 12\n")])
+def test_credits_missing_or_negative_are_none(backend, session, data, wanted):
+    at_rest(backend, session)
+    backend.fault("credits", body='{"code":0,"message":"","data":%s}' % data)
+    assert session.text("credits") == wanted
+
+
+def test_an_unreachable_backend(backend, session, media):
+    at_rest(backend, session)
+    backend.stop()
+    for call in (lambda: session.text("state.json"), lambda: opened(session)):
+        with fails(errno.ECONNREFUSED):
+            call()
+    assert "does not take connections" in session.status()["error"]
+    assert "NEMO_API_URL" in session.status()["hint"]
+
+
+def test_an_error_of_the_agent(backend, session):
+    """Badly escaped JSON and all: the words are shown, the JSON is not."""
+    connected(session)
+    backend.fault("message", events='data: {"error":"tool "sync" failed: {bad}"}\n\n')
+    say(session, "sync it")
+    reply = session.reply()
+    assert "tool " in reply and "failed" in reply and '{"error"' not in reply
+    assert session.status()[""] == "failed"
+    assert len(backend.requests("message")) == 1
+
+
+def test_errors_go_with_the_next_success(backend, session):
+    connected(session)
+    fd = opened(session)
+    backend.fault("message", code=4002)
+    with fails(errno.EFBIG):
+        close_with(fd, "make it softer")
+    backend.no_faults()
+    say(session, "compose a symphony")
+    session.reply()
+    assert session.status()[""] == "idle" and "error" not in session.status()
+    assert "too large" in session.history()

@@ -1,0 +1,169 @@
+"""1002, from every kind of call: a new session, the kept inputs again, the call once more, and the user is told."""
+import errno
+import os
+import shutil
+import threading
+
+import pytest
+
+from harness import wait_for
+from protocol import at_rest, close_with, connected, fails, filmed, opened, put, say
+
+pytestmark = pytest.mark.mount(render="manual")
+
+TOLD = "The backend no longer knew this session. A new one was made, and 2 inputs are being uploaded again."
+
+
+@pytest.fixture
+def lost(backend, session, media, web):
+    """A session with a file and a URL, which the backend has forgotten."""
+    shutil.copyfile(media / "clip.mp4", session.inputs / "clip.mp4")
+    os.symlink(f"{web}/voice.mp3", session.inputs / "voice.mp3")
+    wait_for("both", lambda: len(backend.files()) == 2)
+    at_rest(backend, session)
+    backend.call("/_local/sessions/forget", {"session_id": backend.session_id("s")})
+    return session
+
+
+def renewed(backend, session, inputs=("clip.mp4", "voice.mp3")):
+    """There is one new session, under the same directory, and it has them all."""
+    wait_for("the inputs", lambda: session.status()[""] != "uploading")
+    assert len(backend.requests("session")) == 2
+    new = backend.sessions()[-1]
+    assert new["name"] == "s"
+    files = sorted(f["name"] for f in backend.files() if f["session"] == new["session_id"])
+    assert files == sorted(inputs)
+    assert TOLD in session.history()
+    assert session.history().count("note: The backend no longer knew") == 1
+    return new
+
+
+def test_message(backend, lost):
+    """The open of instruct finds it out, and the message goes to the new one."""
+    say(lost, 'add the title "One"')
+    reply = lost.reply()
+    renewed(backend, lost)
+    assert "One" in lost.text("timeline.txt"), reply
+    assert backend.messages() == ['add the title "One"']
+
+
+def test_refused_message(backend, session, media, web):
+    """1002 comes as the answer to the message itself."""
+    shutil.copyfile(media / "clip.mp4", session.inputs / "clip.mp4")
+    os.symlink(f"{web}/voice.mp3", session.inputs / "voice.mp3")
+    wait_for("both", lambda: len(backend.files()) == 2)
+    at_rest(backend, session)
+    fd = opened(session)
+    backend.call("/_local/sessions/forget", {"session_id": backend.session_id("s")})
+    close_with(fd, 'add the title "One"')
+    reply = session.reply()
+    assert TOLD in reply and "One" in session.text("timeline.txt")
+    renewed(backend, session)
+    statuses = [r["status"] for r in backend.requests("message")]
+    assert statuses == [404, 200]
+    # The inputs are there before the message is sent again.
+    assert max(r["end_ms"] for r in backend.requests("upload")) <= backend.requests("message")[1]["time_ms"]
+
+
+def test_open_of_instruct(backend, lost):
+    """Nothing is written, but the open has found it out."""
+    os.close(opened(lost))
+    renewed(backend, lost)
+    assert backend.requests("message") == []
+
+
+def test_upload(backend, lost, media):
+    put(lost.inputs / "new.mp4", media / "clip.mp4")
+    wait_for("the others", lambda: len(backend.requests("session")) == 2 and lost.status()[""] != "uploading")
+    new = backend.sessions()[-1]
+    files = [f["name"] for f in backend.files() if f["session"] == new["session_id"]]
+    assert sorted(files) == ["clip.mp4", "new.mp4", "voice.mp3"]
+    assert "A new one was made" in lost.history()
+
+
+@pytest.mark.parametrize("name", ["state.json", "timeline.txt"])
+def test_query(backend, lost, name):
+    assert lost.text(name)
+    renewed(backend, lost)
+
+
+@pytest.mark.parametrize("words", ["status", "导出视频"])
+def test_free_commands(backend, lost, words):
+    say(lost, words)
+    assert lost.reply().strip()
+    renewed(backend, lost)
+    assert backend.messages() == []
+
+
+def test_url_upload_command(backend, lost, web):
+    say(lost, f"upload {web}/clip.mp4")
+    lost.reply()
+    new = backend.sessions()[-1]
+    wait_for("all", lambda: len([f for f in backend.files() if f["session"] == new["session_id"]]) == 3)
+    assert len(backend.requests("session")) == 2
+
+
+def test_export(backend, session, media):
+    """Refused at the submission: once more, in a new session."""
+    filmed(session, media)
+    say(session, 'add the title "One"')
+    session.reply()
+    old = backend.session_id("s")
+    at_rest(backend, session)
+    backend.fault("render", code=1002, times=1)
+    say(session, "export")
+    assert "output.mp4 is ready" in session.reply()
+    wait_for("the second", lambda: len(backend.requests("render")) == 2)
+    wait_for("the inputs", lambda: len([f for f in backend.files() if f["session"] != old]) == 2)
+    assert TOLD in session.history()
+    assert len(backend.requests("session")) == 2
+    assert session.text("state.json") and session.output.read_bytes() == backend.rendered(session)
+
+
+def test_many_find_out_together(backend, lost):
+    """One new session for all of them."""
+    errors = []
+
+    def read(name):
+        try:
+            lost.text(name)
+        except OSError as error:
+            errors.append(error)
+    threads = [threading.Thread(target=read, args=(n,)) for n in ("state.json", "timeline.txt") * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    renewed(backend, lost)
+
+
+@pytest.mark.parametrize("rule", [{"code": 1002}, {"status": 404, "message": "Session not found"}], ids=["1002", "404"])
+def test_twice_is_reported(backend, session, rule):
+    connected(session)
+    fd = opened(session)
+    backend.fault("message", **rule)
+    with fails(errno.EREMOTEIO):
+        close_with(fd, "make it softer")
+    assert len(backend.requests("session")) == 2 and len(backend.requests("message")) == 2
+    assert "does not know this session" in session.status()["error"]
+    assert "does not know this session" in session.reply()
+
+
+@pytest.mark.mount(lang="zh", render="manual")
+def test_told_in_chinese(backend, mount, media):
+    session = filmed(mount.session("s"), media)
+    at_rest(backend, session)
+    backend.call("/_local/sessions/forget", {"session_id": backend.session_id("s")})
+    session.text("state.json")
+    assert "no longer" not in session.history() and "会话" in session.history()
+
+
+def test_directory_is_the_same(backend, mount, lost):
+    before = os.stat(lost.path).st_ino
+    lost.text("state.json")
+    assert os.stat(lost.path).st_ino == before
+    assert sorted(os.listdir(lost.inputs)) == ["clip.mp4", "voice.mp3"]
+    mount.remount()
+    lost.text("state.json")
+    assert len(backend.requests("session")) == 2
