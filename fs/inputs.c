@@ -93,7 +93,7 @@ uint64_t input_size(const struct input *in)
 
 bool input_is_sent(const struct input *in)
 {
-    return in->state == INPUT_UPLOADED || in->previous;
+    return in->state == INPUT_UPLOADED || (in->previous && in->previous_state == INPUT_UPLOADED);
 }
 
 /* A content that the record on disk still names. */
@@ -177,14 +177,18 @@ void input_abandon(struct input *in)
 
     in->dirty = false;
     drop_work(in);
-    if (in->previous) {
+    if (in->upload) {
+        /* of another writer, who closed before */
+    } else if (in->previous) {
         blob_unref(in->content);
         free(in->url);
         in->content = in->previous;
         in->url = in->previous_url;
         in->previous = NULL;
         in->previous_url = NULL;
-        in->state = INPUT_UPLOADED;
+        in->state = in->previous_state;
+        if (in->state == INPUT_UPLOADING)
+            upload_start(in, NULL);
     } else if (in->state == INPUT_UPLOADING) {
         blob_unref(in->content);
         in->content = NULL;
@@ -466,17 +470,23 @@ int input_truncate(struct input *in, uint64_t size)
 
 /* ---- closing ---- */
 
+static void forget_previous(struct input *in)
+{
+    keep_until_recorded(in->session, in->previous);
+    input_drop_previous(in);
+}
+
 /* The work becomes the content; it is in use for the caller. */
 static struct blob *freeze(struct input *in)
 {
-    if (in->content && in->state == INPUT_UPLOADED) {
-        input_drop_previous(in);
+    if (in->upload && upload_is_tentative(in->upload)) {
+        blob_unref(in->content); /* nobody was told that this one is kept */
+        free(in->url);
+    } else if (in->content) {
+        forget_previous(in);
         in->previous = in->content;
         in->previous_url = in->url;
-    } else {
-        keep_until_recorded(in->session, in->content);
-        blob_unref(in->content);
-        free(in->url);
+        in->previous_state = in->state;
     }
     in->url = NULL;
     in->content = in->work;
@@ -537,7 +547,7 @@ static void cut_short(struct input *in, struct parked *p)
     snprintf(line, sizeof(line), _("%s is cut short (a cancelled copy?) and was not uploaded"),
              in->name);
     session_failed_words(s, line, _("Copy it again, or remove it."));
-    input_drop_previous(in);
+    forget_previous(in);
     keep(in, NULL);
     if (p)
         park_error(s->fs, p, EBADMSG);
@@ -553,11 +563,12 @@ static void finish_writing(struct input *in, int container, struct parked *p)
         cut_short(in, p);
     } else if (names_is_temporary(in->name)) {
         in->state = INPUT_TEMPORARY;
-        input_drop_previous(in);
+        forget_previous(in);
         keep(in, p);
     } else if (container) {
         in->state = INPUT_FAILED;
         in->error = -container;
+        forget_previous(in);
         keep(in, NULL);
         if (p)
             park_error(fs, p, -container);

@@ -7,8 +7,8 @@
  *
  * `content` is what was closed last and never changes; writing goes to `work`, a new file (a copy,
  * where the old bytes are still wanted), which becomes the content at the last close. While a
- * replacement is on its way the old content waits in `previous`: an interrupted writer gives it
- * back.
+ * replacement is on its way the old content, sent or not, waits in `previous`: an interrupted
+ * writer gives it back, and until its close succeeds the record on disk has nothing else.
  *
  * Functions need fs->lock, except those marked "no lock", which do I/O.
  */
@@ -48,6 +48,7 @@ struct input {
     char *link;     /* a URL input; then there is no content */
     char *url;      /* where the backend keeps it; NULL: not told */
     char *previous_url;
+    enum input_state previous_state;
     struct timespec mtime, atime, ctime;
 
     struct upload *upload; /* under way; upload.h */

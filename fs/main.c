@@ -128,11 +128,16 @@ static int check_mountpoint(const char *mountpoint)
 
 /* ---- going away ---- */
 
-/* Answers what waits; gives uploads their time. Once. */
+/* Answers what waits; gives uploads their time. Once: by the thread of the signals, or after it has
+ * ended. */
 static void drain(void)
 {
+    static bool drained;
     struct timespec until;
 
+    if (drained)
+        return;
+    drained = true;
     park_give_up_all(&fs, ESHUTDOWN, false);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += DRAIN_MS / 1000;

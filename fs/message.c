@@ -444,9 +444,7 @@ static int new_reply(struct job *j)
     if (!r)
         return -ENOMEM;
     render_leave_reply(s);
-    reply_end(s->fs, s->reply);
-    reply_unref(s->fs, s->reply);
-    s->reply = r;
+    session_set_reply(s, r);
     j->reply = reply_ref(r);
     return 0;
 }

@@ -72,11 +72,30 @@ static int check_input_name(const char *name)
     return names_judge(name) == NAMES_UNSUPPORTED ? -EOPNOTSUPP : 0;
 }
 
+/* What was done to names is on disk before its user hears of it. Takes a reference over; NULL is
+ * fine. A new session that cannot be kept goes again. */
+static int save_names(struct session *s, int r, bool is_new)
+{
+    struct fs *fs;
+
+    if (!s)
+        return r;
+    fs = s->fs;
+    if (!r)
+        r = store_save_now(s);
+    fs_lock(fs);
+    if (r && is_new && !s->removed)
+        session_remove(s);
+    session_unref(s);
+    fs_unlock(fs);
+    return is_new ? r : 0; /* else it is done all the same, and saving is tried again */
+}
+
 void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
     struct fs *fs = fuse_req_userdata(req);
     struct fuse_entry_param e;
-    struct session *s;
+    struct session *s = NULL;
     struct node dir, n;
     int r;
 
@@ -92,13 +111,13 @@ void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
     if (!r)
         r = session_new(fs, name, &s);
     if (!r) {
-        session_need(s, NULL, NULL);
-        store_save(s, NULL, NULL);
+        session_need(session_ref(s), NULL, NULL);
         r = tree_lookup(fs, &dir, name, 0, &n);
     }
     if (!r)
         ops_entry(fs, &n, &e);
     fs_unlock(fs);
+    r = save_names(s, r, true);
     reply_entry(req, r, &e);
 }
 
@@ -195,6 +214,7 @@ void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const ch
 {
     struct fs *fs = fuse_req_userdata(req);
     struct fuse_entry_param e;
+    struct session *s = NULL;
     struct node dir, n;
     int r;
 
@@ -212,10 +232,11 @@ void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const ch
     }
     if (!r) {
         upload_start(n.input, NULL);
-        store_save(n.session, NULL, NULL);
         ops_entry(fs, &n, &e);
+        s = session_ref(n.session);
     }
     fs_unlock(fs);
+    save_names(s, r, false);
     reply_entry(req, r, &e);
 }
 
@@ -357,6 +378,7 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t 
                 const char *newname, unsigned int flags)
 {
     struct fs *fs = fuse_req_userdata(req);
+    struct session *s = NULL;
     struct node from, to;
     int r = flags & ~(unsigned)RENAME_NOREPLACE ? -EINVAL : 0;
 
@@ -367,6 +389,11 @@ void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t 
         r = tree_get(fs, newparent, &to);
     if (!r)
         r = do_rename(fs, &from, name, &to, newname, flags, fuse_req_ctx(req)->pid);
+    if (!r && !watch_is_self(fs->watch, fuse_req_ctx(req)->pid))
+        s = from.kind == NODE_ROOT ? session_find(fs, newname) : from.session;
+    if (s)
+        session_ref(s);
     fs_unlock(fs);
+    save_names(s, r, false);
     fuse_reply_err(req, -r);
 }

@@ -230,6 +230,11 @@ int prompt_write(struct handle *h, const char *data, size_t len)
     pr->refused = r == -EMSGSIZE ? EMSGSIZE : r ? ENOMEM : judge(pr);
     if (pr->refused)
         forget(pr); /* half a message is none */
+    if (pr->refused == EDQUOT) {
+        struct fault none_left = fault_make(FAULT_CREDITS, NULL);
+
+        session_failed(h->session, &none_left);
+    }
     return pr->refused;
 }
 

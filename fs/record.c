@@ -60,7 +60,7 @@ static bool add_input(cJSON *list, const struct input *in)
      * not have succeeded, so the record keeps what was there before it. */
     bool before = in->upload && upload_is_tentative(in->upload);
     const struct blob *content = before ? in->previous : in->content;
-    enum input_state state = before ? INPUT_UPLOADED : in->state;
+    enum input_state state = before ? in->previous_state : in->state;
     cJSON *o;
 
     if (!content && !in->link)
@@ -338,8 +338,7 @@ static int read_session(struct session *s, const cJSON *o)
 
     if (!r)
         return -ENOMEM;
-    reply_unref(s->fs, s->reply);
-    s->reply = r;
+    session_set_reply(s, r);
     if ((error = copy_text(o, "session_id", &s->id)) ||
         (error = copy_text(o, "task_id", &s->task_id)) ||
         (error = copy_text(o, "user_id", &s->user_id)) ||

@@ -57,7 +57,7 @@ struct reply *reply_ref(struct reply *r)
 /* The last reader is gone: the text can come from disk again. */
 static void shrink(struct reply *r)
 {
-    if (r->refs == 1 && r->ended && r->stored) {
+    if (r->current && r->refs == 1 && r->ended && r->stored) {
         free(r->text);
         r->text = NULL;
         r->room = 0;

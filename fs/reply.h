@@ -20,6 +20,7 @@ struct reply_poll;
 
 struct reply {
     int refs;
+    bool current; /* its session's; the one reference left is then the session's */
     char *text; /* NULL while only on disk */
     size_t len; /* bytes, in memory or on disk */
     size_t room;

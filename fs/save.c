@@ -286,7 +286,7 @@ static void move_away(struct store *st, const char *uuid)
 
 /* What is unsaved of a session goes to disk; with `remove` its folder then goes to removed/. No
  * lock. */
-void store_save_session(struct fs *fs, struct session *s, bool remove)
+int store_save_session(struct fs *fs, struct session *s, bool remove)
 {
     struct store *st = fs->store;
     struct save save;
@@ -311,4 +311,5 @@ void store_save_session(struct fs *fs, struct session *s, bool remove)
     settle(s, &save, r);
     fs_unlock(fs);
     pthread_mutex_unlock(&st->writing);
+    return r;
 }

@@ -48,6 +48,7 @@ static void free_session(struct session *s)
 
 int session_new(struct fs *fs, const char *name, struct session **out)
 {
+    struct reply *reply;
     struct session *s;
     uuid_t id;
 
@@ -59,8 +60,10 @@ int session_new(struct fs *fs, const char *name, struct session **out)
     s->fs = fs;
     s->refs = 1;
     s->name = strdup(name);
-    s->reply = reply_stored(0, clock_now());
-    if (!s->name || !s->reply)
+    reply = reply_stored(0, clock_now());
+    if (reply)
+        session_set_reply(s, reply);
+    if (!s->name || !reply)
         goto nomem;
     uuid_generate(id);
     uuid_unparse_lower(id, s->uuid);
@@ -373,6 +376,19 @@ void session_refresh(struct session *s)
 {
     query_state(s, NULL);
     query_balance(s->fs, NULL);
+}
+
+void session_set_reply(struct session *s, struct reply *r)
+{
+    struct reply *old = s->reply;
+
+    s->reply = r;
+    r->current = true;
+    if (!old)
+        return;
+    old->current = false;
+    reply_end(s->fs, old);
+    reply_unref(s->fs, old);
 }
 
 /* ---- what users are told ---- */

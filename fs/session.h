@@ -143,6 +143,9 @@ void session_rest_state(struct session *s);
 /* Asks for state and balance in the background. */
 void session_refresh(struct session *s);
 
+/* The session's reply from now on, taken over; who reads the old one gets its end. */
+void session_set_reply(struct session *s, struct reply *r);
+
 /* Goes on with what an earlier life left: uploads, a message, a render. */
 void session_resume(struct session *s);
 

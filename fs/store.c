@@ -331,6 +331,11 @@ void store_run(struct fs *fs, struct store_job *job)
     pthread_cond_signal(&fs->store->wake);
 }
 
+int store_save_now(struct session *s)
+{
+    return store_save_session(s->fs, s, false);
+}
+
 void store_remove(struct session *s)
 {
     store_save_session(s->fs, s, true);

@@ -51,6 +51,10 @@ void store_save(struct session *s, struct saving *w,
                 void (*saved)(struct fs *fs, struct saving *w, int error));
 void store_run(struct fs *fs, struct store_job *job);
 
+/* No lock; the caller has a reference. Saves on this thread: what changes names is on disk when it
+ * returns to its user. 0 or -errno. */
+int store_save_now(struct session *s);
+
 /* No lock; the caller has a reference. Moves the session's folder to removed/, with all that is
  * known of it; nothing is written for it any more. */
 void store_remove(struct session *s);

@@ -20,7 +20,7 @@ struct store {
 
 /* What is unsaved of a session goes to disk; with `remove` its folder then goes to removed/. No
  * lock. */
-void store_save_session(struct fs *fs, struct session *s, bool remove);
+int store_save_session(struct fs *fs, struct session *s, bool remove);
 
 /* No lock. A session's folder: a descriptor or -1 with errno. */
 int store_open_session_dir(struct store *st, const char *uuid);
