@@ -1,0 +1,153 @@
+"""The disk is full or broken, the clock goes back, memory runs out: an errno, and nothing is lost."""
+import errno
+import hashlib
+import os
+import time
+
+import pytest
+
+import shim as shim_module
+from crash import wav
+from harness import Session, run, wait_for
+import random
+
+
+def sent(backend):
+    return {file["sha256"] for file in backend.files()}
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def noise(size, seed=1):
+    return wav(random.Random(seed), size)
+
+
+def error_of(call):
+    """The errno that it ends with, 0 for none."""
+    try:
+        call()
+    except OSError as error:
+        return error.errno
+    return 0
+
+
+def survives(mount, kept):
+    """What was kept is there, now and in the next life."""
+    for _ in range(2):
+        for path, content in kept.items():
+            assert path.read_bytes() == content
+        mount.crash()
+        mount.start()
+    assert "cannot be read" not in mount.program.words()
+
+
+def test_full_disk(backend, small_disk):
+    mount = small_disk
+    session = mount.session()
+    session.wait_status("idle")
+    kept = {session.inputs / "a.wav": noise(1_000_000)}
+    (session.inputs / "a.wav").write_bytes(noise(1_000_000))
+    done = run(["cp", "/dev/stdin", session.inputs / "b.wav"], stdin=noise(9_000_000))
+    assert done.returncode and "No space left" in done.stderr
+    assert run(["rm", "-f", session.inputs / "b.wav"]).returncode == 0
+    # Not a byte is left for the registry either.
+    full = mount.disk / "full"
+    with open(full, "wb", buffering=0) as file:
+        while error_of(lambda: file.write(bytes(4096))) == 0:
+            pass
+    assert error_of(lambda: session.say("sync the voice")) == errno.ENOSPC
+    assert backend.messages() == []
+    assert error_of(lambda: (session.inputs / "c.wav").write_bytes(noise(1000))) == errno.ENOSPC
+    assert os.listdir(mount.point)
+    survives(mount, kept)
+    os.unlink(full)
+    # With room again everything goes on.
+    (session.inputs / "d.wav").write_bytes(noise(3000, 4))
+    assert sha256(noise(3000, 4)) in sent(backend)
+    session.say("status")
+    assert session.reply()
+    kept[session.inputs / "d.wav"] = noise(3000, 4)
+    survives(mount, kept)
+
+
+@pytest.mark.parametrize("kinds", ["CREATE", "WRITE", "SYNC", "RENAME"])
+def test_broken_disk(backend, mount, session, shim, kinds):
+    session.wait_status("idle")
+    (session.inputs / "a.wav").write_bytes(noise(1000))
+    kept = {session.inputs / "a.wav": noise(1000)}
+    shim.hit(getattr(shim_module, kinds), shim_module.FAIL, times=shim_module.FOREVER, error=errno.EIO)
+    assert error_of(lambda: (session.inputs / "b.wav").write_bytes(noise(1000, 2))) == errno.EIO
+    assert error_of(lambda: session.say("sync the voice")) == errno.EIO
+    assert backend.messages() == []
+    os.mkdir(mount.point / "later")  # is saved when the disk works again
+    assert error_of(lambda: os.rename(mount.point / "later", mount.point / "later still")) == 0
+    shim.rest()
+    wait_for("the record", lambda: any("later still" in p.read_text() for p in
+                                       (mount.state / "sessions").glob("*/session.json")))
+    survives(mount, kept)
+    assert "later still" in os.listdir(mount.point)
+
+
+def test_unreadable_content(mount, session, shim):
+    (session.inputs / "a.wav").write_bytes(noise(1000))
+    shim.hit(shim_module.READ, shim_module.FAIL, times=shim_module.FOREVER, error=errno.EIO)
+    mount_reads = lambda: os.close(os.open(session.inputs / "a.wav", os.O_RDONLY))
+    assert error_of(mount_reads) == 0
+    assert run(["dd", "iflag=direct", f"if={session.inputs}/a.wav", "of=/dev/null"]).returncode != 0
+    shim.rest()
+    assert (session.inputs / "a.wav").read_bytes() == noise(1000)
+
+
+def test_clock_set_back(backend, mount, session, media, shim):
+    for name in ("clip.mp4", "voice.wav"):
+        assert run(["cp", media / name, session.inputs]).returncode == 0
+    for offset in (-86400 * 400, 0, 86400 * 3):
+        shim.set_clock(offset)
+        before = len(backend.messages())
+        begin = time.monotonic()
+        session.say(f'title "at {offset}"')
+        assert "output.mp4 is ready" in session.reply()
+        assert time.monotonic() - begin < 30
+        assert len(backend.messages()) == before + 1
+        mount.remount()
+        session.wait_status("ready")
+
+
+def main_path(mount, media, name):
+    """What users do, and the errors that it met."""
+    errors = []
+
+    def attempt(call):
+        errors.append(error_of(call))
+    session = Session(mount.point / name)
+    attempt(lambda: os.mkdir(session.path))
+    attempt(lambda: (session.inputs / "clip.mp4").write_bytes((media / "clip.mp4").read_bytes()))
+    attempt(lambda: (session.inputs / ".x.wav.part").write_bytes(noise(500)))
+    attempt(lambda: os.rename(session.inputs / ".x.wav.part", session.inputs / "x.wav"))
+    for words in ("status", "credits", 'title "a"', "export"):
+        attempt(lambda words=words: session.say(words))
+        attempt(lambda: run(["timeout", "-s", "KILL", "20", "cat", session / "reply.txt"]))
+    for file in ("state.json", "timeline.txt", "credits", "status.txt", "history.txt"):
+        attempt(lambda file=file: session.text(file))
+    attempt(lambda: os.rename(session.path, mount.point / f"{name} renamed"))
+    attempt(lambda: os.rmdir(mount.point / f"{name} renamed"))
+    attempt(lambda: os.rmdir(session.path))
+    return errors
+
+
+ALLOWED = {0, errno.ENOENT, errno.ENOMEM, errno.EIO, errno.EEXIST, errno.EPROTO, errno.EREMOTEIO, errno.EAGAIN,
+           errno.ETIMEDOUT, errno.ENOSPC, errno.EINVAL}
+
+
+def test_no_memory(mount, media, shim):
+    """Some allocation fails, another one each time: an errno at worst, and the mount lives on."""
+    chance = random.Random(7)
+    for number in range(12):
+        shim.hit(shim_module.ALLOC, shim_module.FAIL, after=int(1500 * chance.random() ** 2), times=chance.choice((1, 3)))
+        errors = main_path(mount, media, f"s{number}")
+        assert mount.program.running(), mount.program.words()
+        assert set(errors) <= ALLOWED, [errno.errorcode.get(e, e) for e in errors]
+        shim.rest()
+    assert set(main_path(mount, media, "at last")) <= {0, errno.ENOENT}
