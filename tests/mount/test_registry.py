@@ -2,7 +2,7 @@
 import json
 import os
 
-from harness import run
+from harness import ended, run, spawn, wait_for
 
 
 def records(mount):
@@ -80,3 +80,37 @@ def test_history_cut_short_behind_its_back(mount, session):
     mount.remount()
     history = session.history()
     assert "instruct: status" in history and "\0" not in history
+
+
+def test_a_replacement_that_was_not_sent(backend, mount, session, media):
+    """What a rename put there is kept until the close of what replaces it has succeeded."""
+    session.wait_status("idle")
+    backend.fault("upload", hold=True)
+    (session.inputs / ".v.wav.part").write_bytes((media / "voice.wav").read_bytes())
+    os.rename(session.inputs / ".v.wav.part", session.inputs / "v.wav")
+    wait_for("the upload", lambda: backend.held("upload"))
+    with ended(spawn(["cp", media / "clip.mp4", session.inputs / "v.wav"])):
+        wait_for("the second upload", lambda: len(backend.requests("upload")) == 2)
+        mount.crash()
+    backend.no_faults()
+    mount.start()
+    assert (session.inputs / "v.wav").read_bytes() == (media / "voice.wav").read_bytes()
+    wait_for("its upload", lambda: [f["name"] for f in backend.files()] == ["v.wav"])
+    assert backend.content(backend.files()[0]) == (media / "voice.wav").read_bytes()
+
+
+def test_an_interrupted_replacement_of_what_was_not_sent(backend, mount, session, media):
+    session.wait_status("idle")
+    backend.fault("upload", hold=True)
+    (session.inputs / ".v.wav.part").write_bytes((media / "voice.wav").read_bytes())
+    os.rename(session.inputs / ".v.wav.part", session.inputs / "v.wav")
+    wait_for("the upload", lambda: backend.held("upload"))
+    with ended(spawn(["cp", media / "clip.mp4", session.inputs / "v.wav"])) as writer:
+        wait_for("the second upload", lambda: len(backend.requests("upload")) == 2)
+        writer.terminate()
+        writer.wait(10)
+    wait_for("the third upload", lambda: len(backend.requests("upload")) == 3)
+    backend.no_faults()
+    wait_for("its end", lambda: "uploading" not in session.text("status.txt"))
+    assert (session.inputs / "v.wav").read_bytes() == (media / "voice.wav").read_bytes()
+    assert (media / "voice.wav").read_bytes() in [backend.content(f) for f in backend.files()]
