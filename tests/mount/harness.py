@@ -104,10 +104,10 @@ class Program:
     """One of our programs in the background. It dies with this process, and is checked at its end."""
     live = set()
 
-    def __init__(self, argv, env, log):
+    def __init__(self, argv, env, log, user=()):
         self.log = log
         self.output = open(log, "ab")
-        self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *map(str, argv)], env=env,
+        self.process = subprocess.Popen([*user, "setpriv", "--pdeathsig", "KILL", *map(str, argv)], env=env,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.output,
                                         start_new_session=True)
         self.pid = self.process.pid
@@ -288,8 +288,9 @@ class Mount:
     """`lipsyncfs` in the foreground, with a state directory and a cache of its own."""
     DEFAULTS = {"retry_wait": 0.2, "poll": 0.2}
 
-    def __init__(self, directory, api, options=None, env=None):
+    def __init__(self, directory, api, options=None, env=None, user=()):
         self.directory = directory
+        self.user = user  # what to put before a command so that this user runs it
         self.point = directory / "mount"
         self.state, self.cache = directory / "state", directory / "cache"
         self.api = api
@@ -303,7 +304,8 @@ class Mount:
     def start(self):
         options = {"api": self.api, "state_dir": self.state, "cache_dir": self.cache, **self.options}
         text = ",".join(k if v is True else f"{k}={v}" for k, v in options.items() if v is not None)
-        self.program = Program([BUILD_DIR / "bin/lipsyncfs", "-f", "-o", text, self.point], self.env, self.log)
+        self.program = Program([BUILD_DIR / "bin/lipsyncfs", "-f", "-o", text, self.point], self.env, self.log,
+                               self.user)
         try:
             wait_for("the mount", lambda: is_mounted(self.point) or not self.program.running())
             assert self.program.running(), f"lipsyncfs did not start:\n{self.program.words()}"
@@ -314,7 +316,7 @@ class Mount:
     def unmount(self):
         """As a user does; and nothing may have gone wrong until then."""
         if self.program.running():
-            done = run(["fusermount3", "-u", self.point])
+            done = run([*self.user, "fusermount3", "-u", self.point])
             assert done.returncode == 0, done.stderr
         self.finish()
 
