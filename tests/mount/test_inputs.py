@@ -303,15 +303,21 @@ def test_killed_while_replacing(backend, session, media):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_interrupted_upload(backend, session, media, how):
-    backend.fault("upload", hold=True)
-    with ended(spawn(["cp", media / "clip.mp4", session.inputs])) as writer:
-        wait_for("the upload", lambda: session.status()[""] == "uploading" and backend.requests("upload"))
+def test_interrupted_upload(backend, session, tmp_path, how):
+    """More than what may already be on its way: the rest never comes."""
+    big = tmp_path / "big.mp3"
+    big.write_bytes(os.urandom(20_000_000))
+    backend.fault("upload", stall="request", stall_after=1_000_000)
+    with ended(spawn(["cp", big, session.inputs])) as writer:
+        wait_for("the upload", lambda: session.status()[""] == "uploading" and backend.held("upload"))
         writer.send_signal(how)
         writer.wait(5)
     wait_for("the file to go", lambda: os.listdir(session.inputs) == [])
-    wait_for("the upload to stop", lambda: backend.held() == 0)
+    backend.no_faults()
+    wait_for("the upload to stop", lambda: backend.held("upload") == 0)
+    assert [r["complete"] for r in backend.requests("upload")] == [False]
     assert backend.files() == []
+    assert "interrupted" in session.history()
 
 
 def test_rm(session, media):
