@@ -33,16 +33,18 @@ def test_recorded(backend, session, name, gap_ms):
     reply = session.reply()
     for words in shown:
         assert reply.count(words) == 1, reply
-    for words in [*hidden, "{", "functionCall", "tool_call", "invocationId"]:
+    for words in [*hidden, '{"', "functionCall", "tool_call", "invocationId"]:
         assert words not in reply + session.history() + session.text("status.txt"), reply
     assert session.status()[""] == word
     assert len(backend.requests("message")) == 1
 
 
+PIECES = [adk({"text": "One "}, partial=True), adk({"text": "two."}, partial=True)]
+
 ANSWERS = {
-    "partial texts, once": (adk_ := [adk({"text": "One "}, partial=True), adk({"text": "two."}, partial=True), adk({"text": "One two."})], "One two."),
+    "partial texts, once": ([*PIECES, adk({"text": "One two."})], "One two."),
     "only whole": ([adk({"text": "One two."})], "One two."),
-    "only partial": (adk_[:2], "One two."),
+    "only partial": (PIECES, "One two."),
     "thoughts": ([adk({"text": "hm", "thought": True}, partial=True), adk({"text": "hm", "thought": True}, {"text": "One two."})], "One two."),
     "tools": ([adk({"functionCall": {"id": "1", "name": "f", "args": {"text": "no"}}}),
                adk({"functionResponse": {"id": "1", "name": "f", "response": {"text": "no"}}}), adk({"text": "One two."})], "One two."),
@@ -151,7 +153,8 @@ def test_a_silent_edit_that_did_nothing(backend, session, media):
     assert len(backend.requests("state")) - before == 3
 
 
-@pytest.mark.parametrize("words, told", [('add the title "Hello"', ["Hello"]), ("trim to 2 s", ["0-2s"]), ("voice at 50%", ["50"])])
+@pytest.mark.parametrize("words, told", [('add the title "Hello"', ["Hello"]), ("trim to 2 s", ["clip.mp4 lasts 2s instead of 5s"]),
+                                          ("voice at 50%", ["volume of voice.wav"])])
 def test_what_changed(backend, session, media, words, told):
     filmed(session, media)
     say(session, "sync this voiceover to the speaker")
@@ -161,7 +164,7 @@ def test_what_changed(backend, session, media, words, told):
     reply = session.reply()
     for word in told:
         assert word in reply, reply
-    for hidden in ("{", "sg", "null"):
+    for hidden in ("{", "sg", "null", "Nothing changed"):
         assert hidden not in reply
 
 
@@ -180,14 +183,15 @@ def test_the_export_button_exports(backend, mount, media):
     mount.options["render"] = "auto"
     mount.start()
     session = filmed(mount.session("t"), media)
-    backend.fault("message", edit=True, events=typed(text("Done. Click the Export button to download the video.")))
+    # The script has to last longer than the edit.
+    backend.fault("message", edit=True, gap_ms=1500, events=typed({"type": "heartbeat"}, text("Done. Click the Export button to download the video.")))
     say(session, 'add the title "One"')
     assert "output.mp4 is ready" in session.reply()
 
 
 def test_preview_gives_the_listing(backend, session, media):
     filmed(session, media)
-    backend.fault("message", edit=True, events=typed(text("Done. You can preview it in the timeline.")))
+    backend.fault("message", edit=True, gap_ms=1500, events=typed({"type": "heartbeat"}, text("Done. You can preview it in the timeline.")))
     say(session, 'add the title "One"')
     reply = session.reply()
     assert session.text("timeline.txt").strip() in reply
