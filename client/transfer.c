@@ -54,11 +54,13 @@ static struct fault fault_of_connect(struct transfer *t)
 
 static struct fault fault_of_curl(struct transfer *t, CURLcode code)
 {
-    long error = 0;
+    long error = 0, sent = 0;
 
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
-        return fault_local(ENOMEM);
+        /* libcurl says the same of a header line that is longer than it takes. */
+        curl_easy_getinfo(t->e.easy, CURLINFO_REQUEST_SIZE, &sent);
+        return sent > 0 ? fault_make(FAULT_PROTOCOL, _("too many headers")) : fault_local(ENOMEM);
     case CURLE_COULDNT_RESOLVE_HOST:
         return fault_make(FAULT_UNREACHABLE, NULL);
     case CURLE_COULDNT_CONNECT:
