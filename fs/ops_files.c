@@ -318,6 +318,57 @@ static void read_reply(fuse_req_t req, struct handle *h, size_t size, off_t offs
     fs_unlock(fs);
 }
 
+/* How far the history is whole. A shortened one is another file: the old one ends where it did. */
+static size_t history_limit(struct handle *h)
+{
+    size_t now;
+
+    fs_lock(h->fs);
+    now = h->session->history_size;
+    fs_unlock(h->fs);
+    return now > h->size ? now : h->size;
+}
+
+/* A history that was empty at open has its file by now. */
+static int history_fd(struct handle *h)
+{
+    int fd, spare = -1;
+
+    fs_lock(h->fs);
+    fd = h->fd;
+    fs_unlock(h->fs);
+    if (fd >= 0)
+        return fd;
+    fd = store_open_file(h->fs, h->session->uuid, "history.txt");
+    fs_lock(h->fs);
+    if (h->fd < 0)
+        h->fd = fd;
+    else
+        spare = fd; /* another read was faster */
+    fd = h->fd;
+    fs_unlock(h->fs);
+    if (spare >= 0)
+        close(spare);
+    return fd;
+}
+
+static ssize_t read_history(struct handle *h, char *buf, size_t size, off_t offset)
+{
+    size_t limit = history_limit(h);
+    ssize_t n;
+    int fd;
+
+    if ((uint64_t)offset >= limit)
+        return 0;
+    fd = history_fd(h);
+    if (fd < 0)
+        return fd;
+    if (size > limit - (size_t)offset)
+        size = limit - (size_t)offset;
+    n = pread(fd, buf, size, offset);
+    return n < 0 ? -errno : n;
+}
+
 static ssize_t read_file(struct handle *h, char *buf, size_t size, off_t offset)
 {
     ssize_t n;
@@ -328,13 +379,8 @@ static ssize_t read_file(struct handle *h, char *buf, size_t size, off_t offset)
         return n < 0 ? -errno : n;
     case NODE_INPUT:
         return input_read(h->input, buf, size, offset);
-    default: /* history: what was there at open */
-        if (h->fd < 0 || (uint64_t)offset >= h->size)
-            return 0;
-        if (size > h->size - (size_t)offset)
-            size = h->size - (size_t)offset;
-        n = pread(h->fd, buf, size, offset);
-        return n < 0 ? -errno : n;
+    default: /* history: it only grows, and who reads on sees that (tail -f) */
+        return read_history(h, buf, size, offset);
     }
 }
 
