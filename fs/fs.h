@@ -37,6 +37,7 @@ struct input;
 struct output;
 struct store;
 struct query_run;
+struct handle;
 
 #define SESSIONS_MAX 100000
 #define INPUTS_MAX 10000 /* of one session */
@@ -78,6 +79,7 @@ struct fs {
     struct session *by_number; /* uthash, handle hh_number; in order of number */
     struct timespec root_changed;
     struct input *inputs;   /* uthash, by inode number, handle hh_ino */
+    LIST_HEAD(, handle) handles;
     struct output *outputs; /* uthash, by inode number */
     uint64_t next_session;
     uint64_t next_ino; /* of inputs and outputs */

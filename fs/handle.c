@@ -16,6 +16,7 @@ struct handle *handle_new(struct fs *fs, const struct node *node)
     h->fs = fs;
     h->kind = node->kind;
     h->fd = -1;
+    LIST_INSERT_HEAD(&fs->handles, h, link);
     if (node->session)
         h->session = session_ref(node->session);
     if (node->kind == NODE_INPUT)
@@ -31,6 +32,7 @@ void handle_free(struct handle *h)
 {
     struct fs *fs = h->fs;
 
+    LIST_REMOVE(h, link);
     query_leave(&h->asking.wait);
     buffer_release(&h->prompt.text);
     bytes_unref(h->prompt.before);

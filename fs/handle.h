@@ -46,6 +46,7 @@ struct asking {
 struct handle {
     unsigned magic;
     struct fs *fs;
+    LIST_ENTRY(handle) link; /* of all: an unmount may swallow releases */
     enum node_kind kind;
     bool writable;
     bool open;     /* was answered, and its blob is in use */
