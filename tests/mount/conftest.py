@@ -41,6 +41,16 @@ def pytest_sessionfinish(session, exitstatus):
         session.exitstatus = 77
 
 
+def pytest_terminal_summary(terminalreporter):
+    """The table: program by program, what works."""
+    rows = [r for outcome in ("passed", "failed", "skipped") for r in terminalreporter.stats.get(outcome, ())
+            if r.nodeid.startswith("test_programs_") or "/test_programs_" in r.nodeid]
+    if rows:
+        terminalreporter.section("programs")
+    for row in sorted(rows, key=lambda r: r.nodeid):
+        terminalreporter.write_line(f"{row.outcome:8}{row.nodeid.rsplit('/', 1)[-1]}")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """What our programs said belongs into the report of a failure."""
