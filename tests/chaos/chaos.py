@@ -20,7 +20,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "mount"), str(TESTS / "crash")]
 from crash import clip, wav
-from harness import Backend, Mount, Session, wait_for
+from harness import PATIENCE, Backend, Mount, Session, wait_for
 from proxy import Proxy
 
 CLIENTS = 8
@@ -154,7 +154,7 @@ class Chaos:
         files, memory = self.resources()
         if files > before[0] + 40:
             self.fail(f"{before[0]} descriptors have become {files}")
-        if memory > before[1] + 60_000:
+        if memory > before[1] + 60_000 * PATIENCE:
             self.fail(f"{before[1]} KB of memory have become {memory}")
 
     def end(self):

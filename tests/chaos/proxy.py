@@ -17,6 +17,7 @@ class Proxy:
         self.chance = random.Random(seed)
         self.count = collections.Counter()
         self.loop = asyncio.new_event_loop()
+        self.tasks = set()  # the loop alone does not keep them
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
@@ -28,9 +29,10 @@ class Proxy:
         self.port = self.server.sockets[0].getsockname()[1]
         self.ready.set()
         self.loop.run_forever()
-        for task in asyncio.all_tasks(self.loop):
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
             task.cancel()
-        self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self.loop.close()
 
     def stop(self):
@@ -38,6 +40,7 @@ class Proxy:
         self.thread.join()
 
     async def serve(self, reader, writer):
+        self.tasks.add(asyncio.current_task())
         try:
             while await self.exchange(reader, writer):
                 pass
@@ -45,6 +48,7 @@ class Proxy:
             pass
         finally:
             writer.transport.abort()
+            self.tasks.discard(asyncio.current_task())
 
     def trouble(self):
         self.count["exchanges"] += 1

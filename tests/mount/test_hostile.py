@@ -3,12 +3,11 @@ import errno
 import http.server
 import json
 import os
-import socket
 import threading
 
 import pytest
 
-from harness import Session, run, wait_for
+from harness import PATIENCE, run
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31mred\x1b[0m\x9b2J\r\b\x7f"
 NAMES = ["a/b", "../../etc/passwd", "..", "nul\0nul", "line\nbreak\n2. Video: forged (0-1s)", "x" * 4096, ESCAPES,
@@ -53,7 +52,7 @@ def test_answers_without_measure(backend, mount, session, generate, size):
     backend.fault("*", generate=generate, size=size)
     error_of(lambda: session.say("sync the voice"))
     error_of(lambda: (session.inputs / "a.mp3").write_bytes(b"abc"))
-    assert mount.program.resident_kb() < before + 150_000
+    assert mount.program.resident_kb() < before + 150_000 * PATIENCE  # sanitizers keep what was freed
     assert session.text("status.txt") and os.listdir(mount.point)
     still_works(backend, mount)
 
