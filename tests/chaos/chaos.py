@@ -139,7 +139,8 @@ class Chaos:
                     self.fail(f"client {client.number}: {name} is not what was written")
                 if content not in at_backend:
                     self.fail(f"client {client.number}: {name} is not at the backend")
-            client.session.say("export")
+            # An upload that failed in the background is told once, by an open of instruct.
+            wait_for("an export", lambda: client.attempt("export", lambda: client.session.say("export")))
             client.session.reply()
             wait_for(lambda: f"output.mp4 of {client.number}: {client.session.text('status.txt')}",
                      client.session.output.exists, 60)
