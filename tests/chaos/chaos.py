@@ -141,7 +141,8 @@ class Chaos:
                     self.fail(f"client {client.number}: {name} is not at the backend")
             # An upload that failed in the background is told once, by an open of instruct.
             wait_for("an export", lambda: client.attempt("export", lambda: client.session.say("export")))
-            client.session.reply()
+            if "nothing to render" in client.session.reply():
+                continue  # its clip, or all its messages, met an error
             wait_for(lambda: f"output.mp4 of {client.number}: {client.session.text('status.txt')}",
                      client.session.output.exists, 60)
             renders = [p.read_bytes() for p in (self.backend.directory / "backend/renders").glob("*.mp4")]
