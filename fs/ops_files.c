@@ -115,8 +115,18 @@ static int take_last(struct handle *h)
 static int open_history(struct handle *h)
 {
     struct fs *fs = h->fs;
-    int fd = store_open_file(fs, h->session->uuid, "history.txt");
+    struct session *s = h->session;
+    bool unsaved;
+    int fd;
 
+    fs_lock(fs);
+    unsaved = s->change != s->saved_change;
+    fs_unlock(fs);
+    /* What was told elsewhere is in the history by now, if the disk takes it; else it shows what it
+     * has. */
+    if (unsaved)
+        store_save_now(s);
+    fd = store_open_file(fs, s->uuid, "history.txt");
     fs_lock(fs);
     h->size = h->session->history_size;
     fs_unlock(fs);
