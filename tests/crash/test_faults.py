@@ -77,17 +77,20 @@ def test_broken_disk(backend, mount, session, shim, kinds):
     session.wait_status("idle")
     (session.inputs / "a.wav").write_bytes(noise(1000))
     kept = {session.inputs / "a.wav": noise(1000)}
+    os.mkdir(mount.point / "earlier")
     shim.hit(getattr(shim_module, kinds), shim_module.FAIL, times=shim_module.FOREVER, error=errno.EIO)
     assert error_of(lambda: (session.inputs / "b.wav").write_bytes(noise(1000, 2))) == errno.EIO
     assert error_of(lambda: session.say("sync the voice")) == errno.EIO
     assert backend.messages() == []
-    os.mkdir(mount.point / "later")  # is saved when the disk works again
-    assert error_of(lambda: os.rename(mount.point / "later", mount.point / "later still")) == 0
+    # What cannot be recorded is not made; what is there goes on, and is saved when the disk works again.
+    assert error_of(lambda: os.mkdir(mount.point / "never")) == errno.EIO
+    assert "never" not in os.listdir(mount.point)
+    assert error_of(lambda: os.rename(mount.point / "earlier", mount.point / "later")) == 0
     shim.rest()
-    wait_for("the record", lambda: any("later still" in p.read_text() for p in
+    wait_for("the record", lambda: any('"later"' in p.read_text() for p in
                                        (mount.state / "sessions").glob("*/session.json")))
     survives(mount, kept)
-    assert "later still" in os.listdir(mount.point)
+    assert "later" in os.listdir(mount.point) and "never" not in os.listdir(mount.point)
 
 
 def test_unreadable_content(mount, session, shim):
