@@ -1,10 +1,10 @@
-"""What a mount costs at rest."""
-import os
+"""What a mount costs at rest; of builds without sanitizers."""
+import time
 from pathlib import Path
 
 import pytest
 
-from harness import SANITIZED, Session, wait_for
+from harness import Session, wait_for
 
 
 @pytest.fixture
@@ -16,11 +16,6 @@ def hundred(backend, mount):
     return sessions
 
 
-def ticks(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
-
-
 @pytest.mark.limit(180)
 @pytest.mark.parametrize("state", ["made", "mounted again"])
 def test_resident_memory(mount, hundred, state):
@@ -30,7 +25,7 @@ def test_resident_memory(mount, hundred, state):
             Session(mount.point / f"take {number}").text("status.txt")
     kilobytes = mount.program.resident_kb()
     print(f"resident with 100 sessions, {state}: {kilobytes} kB")
-    assert kilobytes < 20_000 or SANITIZED
+    assert kilobytes < 20_000
 
 
 @pytest.mark.limit(120)
@@ -46,9 +41,7 @@ def test_no_wake_ups_at_rest(mount, hundred):
 
     def at_rest():
         before = switches()
-        os.sched_yield()
         # A deadline, not a pause: the time is what is measured here.
-        import time
         time.sleep(2)
         return switches() - before < 8
     wait_for("two seconds of rest", at_rest, timeout=20)
