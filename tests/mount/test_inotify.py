@@ -1,13 +1,14 @@
 """Who watches a directory sees what happens in it."""
 import os
 import select
+import signal
 import subprocess
 import threading
 import time
 
 import pytest
 
-from harness import PATIENCE, SANITIZED, ended, run, wait_for
+from harness import PATIENCE, SANITIZED, abort_connection, ended, run, wait_for
 
 
 class Watcher:
@@ -93,51 +94,83 @@ def test_listings_are_fresh(mount, edited):
     assert "output.mp4" in os.listdir(edited.path)
 
 
-@pytest.mark.limit(180)
-def test_storm(mount, media):
-    """Listings, changes, watchers and an unmount in the middle: no deadlock."""
-    sessions = [mount.session(f"s{i}") for i in range(4)]
-    watcher = Watcher(mount.point, *(s.path for s in sessions))
-    stop = threading.Event()
+class Storm:
+    """Listings, changes, messages and copies by threads of this process, as fast as they go."""
 
-    def guarded(action):
-        def loop():
-            while not stop.is_set():
-                try:
-                    action()
-                except OSError:
-                    pass
-        return threading.Thread(target=loop)
+    def __init__(self, mount, media):
+        self.mount, self.media = mount, media
+        self.sessions = [mount.session(f"s{i}") for i in range(4)]
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=self.repeat, args=(action,), daemon=True) for action in
+                        (self.lists, self.lists, self.makes, self.makes, self.says, self.copies)]
+        for thread in self.threads:
+            thread.start()
 
-    def lists():
-        for root, _, names in os.walk(mount.point):
+    def repeat(self, action):
+        while not self.stop.is_set():
+            try:
+                action()
+            except OSError:
+                pass
+
+    def lists(self):
+        for root, _, names in os.walk(self.mount.point):
             for name in names:
                 os.stat(os.path.join(root, name))
 
-    def makes():
-        os.mkdir(mount.point / "x")
-        os.rename(mount.point / "x", mount.point / "y")
-        os.rmdir(mount.point / "y")
+    def makes(self):
+        name = self.mount.point / str(threading.get_ident())
+        os.mkdir(name)
+        os.rename(name, f"{name} renamed")
+        os.rmdir(f"{name} renamed")
 
-    def says():
-        for session in sessions:
+    def says(self):
+        for session in self.sessions:
             session.say('add the title "Storm"')
 
-    def copies():
-        for session in sessions:
-            (session.inputs / "v.mp3").write_bytes((media / "voice.mp3").read_bytes())
-    threads = [guarded(action) for action in (lists, lists, makes, says, copies)]
+    def copies(self):
+        for session in self.sessions:
+            (session.inputs / "v.mp3").write_bytes((self.media / "voice.mp3").read_bytes())
+
+    def end(self, patience=30):
+        """How many of the threads hang."""
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(patience * PATIENCE)
+        return sum(thread.is_alive() for thread in self.threads)
+
+
+@pytest.mark.limit(180)
+def test_storm(mount, media):
+    """With watchers, and an unmount in the middle: no deadlock."""
+    storm = Storm(mount, media)
+    watcher = Watcher(mount.point, *(s.path for s in storm.sessions))
     with ended(watcher.process):
         drain = threading.Thread(target=watcher.process.stdout.read)
         drain.start()
-        for thread in threads:
-            thread.start()
-        stop.wait(10 if not SANITIZED else 20)
+        storm.stop.wait(20 if SANITIZED else 10)
         run(["fusermount3", "-u", "-z", mount.point])
-        stop.set()
-        for thread in threads:
-            thread.join(30 * PATIENCE)
-            assert not thread.is_alive()
+        assert storm.end() == 0
         watcher.process.terminate()
         drain.join()
     mount.finish()
+
+
+@pytest.mark.limit(180)
+def test_killed_in_a_storm(mount, media, tmp_path):
+    """Nobody hangs on a program that was killed, not even its own threads."""
+    for _ in range(3):
+        device = os.stat(mount.point).st_dev
+        storm = Storm(mount, media)
+        storm.stop.wait(2)
+        os.killpg(mount.program.pid, signal.SIGKILL)
+        hanging = storm.end(5)
+        if hanging:
+            abort_connection(device, tmp_path)
+        assert hanging == 0
+        mount.crash()
+        for session in storm.sessions:
+            assert not session.path.exists()
+        mount.start()
+        for session in storm.sessions:
+            session.path.rmdir()
