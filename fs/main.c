@@ -300,16 +300,18 @@ static void resume(void)
     fs_unlock(&fs);
 }
 
+/* Whoever writes to the kernel ends before the unmount closes its descriptor, which another file
+ * might get. Only the watch thread may need the unmount to come out of a call on our own mount. */
 static void stop(void)
 {
     if (fs.park.running)
         drain();
     watch_stop(fs.watch);
-    if (fs.se)
-        fuse_session_unmount(fs.se);
     client_free(fs.client);
     store_stop(&fs);
     park_stop(&fs);
+    if (fs.se)
+        fuse_session_unmount(fs.se);
     watch_free(fs.watch);
     if (fs.se)
         fuse_session_destroy(fs.se);

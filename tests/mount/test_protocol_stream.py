@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import wait_for
+from harness import SANITIZED, wait_for
 from protocol import adk, connected, filmed, say, text, typed
 
 pytestmark = pytest.mark.mount(render="manual")
@@ -98,7 +98,8 @@ def test_a_stream_without_measure(backend, mount, session, kind):
     backend.fault("message", generate=kind, size=0 if kind == "long_line" else 64 << 20)
     say(session, "sync it")
     session.wait_status("failed", "idle", timeout=40)
-    assert mount.program.resident_kb() < 200_000
+    if not SANITIZED:  # ASan keeps what was freed
+        assert mount.program.resident_kb() < 200_000
     assert len(backend.requests("message")) == 1
     if kind == "long_line":
         assert session.status()["error"]
