@@ -258,17 +258,29 @@ static void shut_down(struct loop_task *task)
     sem_post(&c->shut);
 }
 
+void client_stop(struct client *c)
+{
+    bool first;
+
+    if (!c)
+        return;
+    pthread_mutex_lock(&c->lock);
+    first = !c->closing;
+    if (first) {
+        c->closing = true;
+        c->shutdown.run = shut_down;
+        loop_post(c->loop, &c->shutdown);
+    }
+    pthread_mutex_unlock(&c->lock);
+    while (first && sem_wait(&c->shut) < 0)
+        ;
+}
+
 void client_free(struct client *c)
 {
     if (!c)
         return;
-    pthread_mutex_lock(&c->lock);
-    c->closing = true;
-    c->shutdown.run = shut_down;
-    loop_post(c->loop, &c->shutdown);
-    pthread_mutex_unlock(&c->lock);
-    while (sem_wait(&c->shut) < 0)
-        ;
+    client_stop(c);
     disk_free(c->disk);
     loop_free(c->loop);
     client_release(c);

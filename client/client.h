@@ -3,8 +3,8 @@
  *
  * Threads. client_new starts one thread that owns every curl handle, all timers and all callbacks (and a
  * helper for file data, so that no slow disk holds it up). Every function below may be called from any
- * thread, also with locks held and from inside callbacks: none waits for anything (client_free aside), and
- * none calls back before it returned. Callbacks run on the client's thread; they must not block.
+ * thread, also with locks held and from inside callbacks: none waits for anything (client_stop and _free aside),
+ * and none calls back before it returned. Callbacks run on the client's thread; they must not block.
  *
  * Calls. A function that returns a negative errno (-ENOMEM, -ESHUTDOWN, -EINVAL) makes no callback.
  * Otherwise the final callback comes exactly once, and no other one of that call after it. *call (may be NULL)
@@ -50,7 +50,11 @@ struct client_options {
 /* NULL with *error set to a negative errno. Contacts nobody yet. */
 struct client *client_new(const struct client_options *options, int *error);
 
-/* Ends every outstanding call with FAULT_CANCELLED, then the threads. Not from a callback. */
+/* Ends every outstanding call with FAULT_CANCELLED: no callback comes any more, and new calls get
+ * -ESHUTDOWN. Not from a callback, and by one thread. */
+void client_stop(struct client *c);
+
+/* client_stop, then the end of the threads and of all that c owns. */
 void client_free(struct client *c);
 
 /* Ends one call with FAULT_CANCELLED, from the client's thread; unknown and ended ones are ignored. */

@@ -307,12 +307,13 @@ static void stop(void)
     if (fs.park.running)
         drain();
     watch_stop(fs.watch);
-    client_free(fs.client);
-    store_stop(&fs);
+    client_stop(fs.client);
+    store_stop(&fs); /* its last saves may ask the client for more */
     park_stop(&fs);
     if (fs.se)
         fuse_session_unmount(fs.se);
     watch_free(fs.watch);
+    client_free(fs.client);
     if (fs.se)
         fuse_session_destroy(fs.se);
 }

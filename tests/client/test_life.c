@@ -71,6 +71,29 @@ static void test_freed_at_once(void **state)
         assert_int_equal(told[i].ends, 1);
 }
 
+/* Others may still call a stopped client: they are refused. */
+static void test_stopped(void **state)
+{
+    struct kit *k = *state;
+    struct client_turn turn = {.session_id = "1", .message = "hello"};
+    static struct told late;
+
+    peer_on(k->peer, BALANCE, (struct peer_answer){.hold = true});
+    memset(told, 0, sizeof told[0]);
+    memset(&late, 0, sizeof late);
+    client_balance(k->client, CLIENT_RETRY, told_balance, &told[0], NULL);
+    client_stop(k->client);
+    assert_int_equal(told[0].ends, 1);
+    assert_int_equal(told[0].fault.kind, FAULT_CANCELLED);
+    assert_int_equal(client_turn(k->client, &turn, &told_turn, &late, NULL), -ESHUTDOWN);
+    assert_int_equal(client_balance(k->client, CLIENT_RETRY, told_balance, &late, NULL),
+                     -ESHUTDOWN);
+    client_stop(k->client);
+    client_free(k->client);
+    k->client = NULL;
+    assert_int_equal(late.ends, 0);
+}
+
 /* Calls from many threads, half of them cancelled as they run: each ends exactly once. */
 static void *caller(void *user)
 {
@@ -283,6 +306,7 @@ int main(void)
         T(test_unused),
         T(test_freed_with_work_under_way),
         T(test_freed_at_once),
+        T(test_stopped),
         T(test_many_threads),
         T(test_calls_from_callbacks),
         T(test_no_calls_at_the_end),
