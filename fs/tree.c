@@ -5,6 +5,7 @@
 
 #include "blob.h"
 #include "inputs.h"
+#include "names.h"
 #include "query.h"
 #include "session.h"
 
@@ -108,6 +109,8 @@ int tree_lookup(struct fs *fs, const struct node *dir, const char *name, pid_t t
 {
     struct input *in;
 
+    if (strlen(name) > NAMES_MAX)
+        return -ENAMETOOLONG;
     switch (dir->kind) {
     case NODE_ROOT:
         return lookup_root(fs, name, out);
