@@ -2,9 +2,12 @@
 import asyncio
 import collections
 import random
+import socket
+import struct
 import threading
 
-TROUBLES = ("refuse", "cut-request", "cut-answer", "reset", "stall", "garbage", "status-500", "status-503", "status-429")
+TROUBLES = ("refuse", "hole", "drip", "cut-request", "cut-answer", "reset", "stall", "garbage", "status-500",
+            "status-503", "status-429")
 STALL_S = 3
 
 
@@ -64,6 +67,9 @@ class Proxy:
         trouble = self.trouble()
         if trouble == "refuse":
             return False
+        if trouble == "hole":  # taken, and nothing is ever heard of it
+            await asyncio.sleep(STALL_S)
+            return False
         if trouble == "garbage":
             writer.write(self.chance.randbytes(500))
             await writer.drain()
@@ -100,6 +106,12 @@ class Proxy:
 
     async def answer(self, back, writer, trouble):
         """The request was carried out; what comes of the answer?"""
+        if trouble == "drip":  # a byte a second, then the rest
+            for byte in await back.read(STALL_S):
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(1)
+            trouble = None
         room = self.chance.randrange(2000) if trouble else None
         while True:
             piece = await back.read(65536)
@@ -112,7 +124,10 @@ class Proxy:
                 await writer.drain()
                 if trouble == "stall":
                     await asyncio.sleep(STALL_S)
-                return  # cut or reset: serve() aborts
+                elif trouble == "reset":
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                                               struct.pack("ii", 1, 0))
+                return  # serve() aborts
             if room is not None:
                 room -= len(piece)
             writer.write(piece)
