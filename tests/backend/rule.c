@@ -153,7 +153,8 @@ static bool read_retry_after(struct rule *r, const cJSON *v)
 {
     if (cJSON_IsString(v))
         return add_header(&r->fx, "Retry-After", v->valuestring);
-    if (!cJSON_IsNumber(v) || asprintf(&r->retry_after, "%.0f", v->valuedouble) < 0)
+    if (!cJSON_IsNumber(v) || r->retry_after ||
+        asprintf(&r->retry_after, "%.0f", v->valuedouble) < 0)
         return false;
     return add_header(&r->fx, "Retry-After", r->retry_after);
 }
@@ -337,16 +338,16 @@ bool rule_read(struct rule *r, const cJSON *o, char words[FAULTS_WORDS_MAX])
     const cJSON *v;
 
     *r = (struct rule){.to = UINT64_MAX, .fx = {.edit = -1, .repeat = 1}};
+    if (!cJSON_IsObject(o) || !cJSON_HasObjectItem(o, key_names[KEY_ENDPOINT])) {
+        snprintf(words, FAULTS_WORDS_MAX, "a rule is an object with an endpoint");
+        return false;
+    }
     cJSON_ArrayForEach(v, o)
     {
         if (!read_key(r, v)) {
             snprintf(words, FAULTS_WORDS_MAX, "bad value, or no such key: %.80s", v->string);
             return false;
         }
-    }
-    if (!cJSON_IsObject(o) || !has(r, KEY_ENDPOINT)) {
-        snprintf(words, FAULTS_WORDS_MAX, "a rule is an object with an endpoint");
-        return false;
     }
     /* A place alone says that it happens there. */
     if (has(r, KEY_CUT_AFTER) && !has(r, KEY_CUT))
