@@ -14,6 +14,7 @@
 #define TOKEN_ANSWER_MAX (64u << 10)
 #define RENEW_BEFORE_S 600 /* before its end; a tenth of its life if that is less */
 #define RENEW_AGAIN_S 60   /* after a renewal that failed */
+#define LAST_WAIT_MS 3000  /* for a token under way when all ends */
 
 static void agree(struct account *a);
 static void fail_later(struct account *a, struct fault f);
@@ -236,6 +237,19 @@ static void note_rate(struct account *a, struct fault *f, struct transfer *t)
                                                               : a->client->retry_wait_ms);
 }
 
+static void go(struct account *a)
+{
+    loop_timer_stop(a->client->loop, &a->fail);
+    transfer_free(a->transfer);
+    a->transfer = NULL;
+    a->gone(a);
+}
+
+static void on_last_wait(struct timer *timer)
+{
+    go(container_of(timer, struct account, fail));
+}
+
 static void on_answer(void *user, struct transfer *t)
 {
     struct account *a = user;
@@ -252,8 +266,11 @@ static void on_answer(void *user, struct transfer *t)
     if (taken) {
         take_token(a, &token);
         explicit_bzero(&token, sizeof token);
-        return;
     }
+    if (a->stopped)
+        go(a);
+    if (taken || a->stopped)
+        return;
     if (f.kind == FAULT_CLIENT_ID && !a->id_given && !a->id_replaced) {
         a->id_replaced = true;
         a->id_agreed = false;
@@ -399,12 +416,17 @@ int account_load(struct account *a, const struct client_options *options)
     return 0;
 }
 
-void account_stop(struct account *a)
+void account_stop(struct account *a, void (*gone)(struct account *a))
 {
     a->stopped = true;
+    a->gone = gone;
     loop_timer_stop(a->client->loop, &a->fail);
-    transfer_free(a->transfer);
-    a->transfer = NULL;
+    if (!a->transfer || !a->transfer->sent) {
+        go(a);
+        return;
+    }
+    a->fail.fire = on_last_wait;
+    loop_timer_set(a->client->loop, &a->fail, LAST_WAIT_MS);
 }
 
 void account_release(struct account *a)

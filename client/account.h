@@ -39,11 +39,12 @@ struct account {
     struct vault_token vault;
     char *id_path, *token_path;
     struct transfer *transfer;
-    struct timer fail; /* tells `failure` to those who wait */
+    struct timer fail; /* tells `failure` to those who wait; the end of the last wait */
     struct fault failure;
     struct fault rate; /* what the token call said, good until then */
     int64_t rate_until_ms;
     bool stopped;
+    void (*gone)(struct account *a); /* due after account_stop */
     struct disk_job job;       /* agrees on the client id */
     char refused[WIRE_ID_MAX]; /* by a 400; "": none */
     int job_error;
@@ -61,8 +62,9 @@ int account_load(struct account *a, const struct client_options *options);
 
 void account_release(struct account *a);
 
-/* Ends the token call; there are no waiters any more. */
-void account_stop(struct account *a);
+/* Asks nothing more; there are no waiters any more. A token that may have been granted already is
+ * waited for, 3 s at most, for there is no second one: then `gone`, here or later. */
+void account_stop(struct account *a, void (*gone)(struct account *a));
 
 /* The token to use now and its generation, valid until the loop's next turn; NULL: account_wait().
  */

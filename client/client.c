@@ -245,6 +245,11 @@ struct client *client_new(const struct client_options *options, int *error)
     return c;
 }
 
+static void account_gone(struct account *a)
+{
+    sem_post(&a->client->shut);
+}
+
 static void shut_down(struct loop_task *task)
 {
     struct client *c = container_of(task, struct client, shutdown);
@@ -254,8 +259,7 @@ static void shut_down(struct loop_task *task)
     for (size_t i = 0; i < CALL_BUCKETS; i++)
         while (c->buckets[i])
             call_end(c->buckets[i], &f);
-    account_stop(&c->account);
-    sem_post(&c->shut);
+    account_stop(&c->account, account_gone);
 }
 
 void client_stop(struct client *c)

@@ -1,6 +1,7 @@
 /* The token: one call for all who need it, kept, renewed, never sent elsewhere. */
 #include "kit.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -417,6 +418,37 @@ static void test_cancel_while_waiting(void **state)
     assert_int_equal(told[1].ends, 1);
 }
 
+static void *free_client(void *client)
+{
+    client_free(client);
+    return NULL;
+}
+
+/* Nobody gets a second token for a week: one that is on its way is waited for, and kept. */
+static void test_granted_while_stopping(void **state)
+{
+    struct kit *k = *state;
+    struct peer_answer held = {
+        .status = 200, .body = "{\"data\":{\"token\":\"nmv_usr_late\"}}", .hold = true};
+    pthread_t thread;
+
+    peer_on(k->peer, TOKEN, held);
+    peer_json(k->peer, BALANCE, 200, balance_ok);
+    memset(told, 0, sizeof told);
+    client_balance(k->client, CLIENT_RETRY, told_balance, &told[0], NULL);
+    peer_wait(k->peer, TOKEN, 1);
+    assert_int_equal(pthread_create(&thread, NULL, free_client, k->client), 0);
+    k->client = NULL;
+    told_wait(&told[0]);
+    assert_int_equal(told[0].fault.kind, FAULT_CANCELLED);
+    peer_go_on(k->peer);
+    pthread_join(thread, NULL);
+    kit_client(k);
+    assert_int_equal(balance(k).kind, FAULT_NONE);
+    assert_int_equal(peer_count(k->peer, TOKEN), 1);
+    assert_string_equal(bearer_of(k, 0), "Bearer nmv_usr_late");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, kit_begin, kit_end)
@@ -438,6 +470,7 @@ int main(void)
         T(test_missing_client_id_for_ever),
         T(test_near_its_end),
         T(test_cancel_while_waiting),
+        T(test_granted_while_stopping),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

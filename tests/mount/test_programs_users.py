@@ -79,6 +79,15 @@ def user(backend, place, device):
         mount.destroy()
 
 
+def test_a_stale_mount_point(user):
+    """Left by a kill; the next start cleans it up, through fusermount3."""
+    user.mount.program.kill()
+    assert user.sh('ls "$S"').returncode
+    user.mount.start()
+    wait_for("the mount", lambda: user.sh('ls "$S"').returncode == 0)
+    assert user.mount.program.running()
+
+
 def test_the_whole_way(backend, user, media):
     said = user.does('cd "$S" && cp $MEDIA/clip.mp4 $MEDIA/voice.wav inputs/ && echo "sync this voiceover to the speaker" > instruct'
                      ' && cat reply.txt && cp output.mp4 $T/finished.mp4 && ffprobe -v error $T/finished.mp4', media)

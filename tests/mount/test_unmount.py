@@ -67,19 +67,6 @@ def test_uploads_under_way_get_time(backend, mount, session, media):
     assert [f["name"] for f in backend.files()] == ["clip.mp4"]
 
 
-@pytest.mark.limit(90)
-def test_stuck_uploads_do_not_hold_it_for_ever(backend, mount, session, media):
-    backend.fault("upload", hold=True)
-    with ended(spawn(["cp", media / "clip.mp4", session.inputs])) as writer:
-        session.wait_status("uploading")
-        begin = time.monotonic()
-        os.kill(mount.program.pid, signal.SIGTERM)
-        assert writer.wait(30 * PATIENCE) != 0
-    mount.finish()
-    assert time.monotonic() - begin < 15 * PATIENCE
-    backend.no_faults()
-
-
 def options(mount):
     return f"api={mount.api},state_dir={mount.state},cache_dir={mount.cache}"
 
