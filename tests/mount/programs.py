@@ -1,7 +1,9 @@
 """What the tests of other people's programs share. In their ids stands the program, so that the list of tests
 is the table of what works."""
+import contextlib
 import os
 import select
+import signal
 import time
 
 from harness import PATIENCE
@@ -30,22 +32,28 @@ def type_into(argv, keys, cwd, env=None, timeout=10):
         os.environ.update({"TERM": "xterm", "HOME": str(cwd), "COLUMNS": "100", "LINES": "30", **(env or {})})
         os.execvp(argv[0], [str(a) for a in argv])
     shown = b""
+
+    def read(deadline, what):
+        ready, _, _ = select.select([master], [], [], max(0, deadline - time.monotonic()))
+        assert ready, f"{argv[0]} did not {what}: {shown!r}"
+        return os.read(master, 65536)
+
     try:
         for wanted, text in keys:
             deadline = time.monotonic() + timeout * PATIENCE
             while wanted not in shown:
-                ready, _, _ = select.select([master], [], [], max(0, deadline - time.monotonic()))
-                assert ready, f"{argv[0]} did not show {wanted!r}: {shown!r}"
-                shown += os.read(master, 65536)
+                shown += read(deadline, f"show {wanted!r}")
             shown = b""
             os.write(master, text)
-        while True:
-            try:
-                if not os.read(master, 65536):
-                    break
-            except OSError:
-                break
+        deadline = time.monotonic() + timeout * PATIENCE
+        with contextlib.suppress(OSError):  # the other end is closed
+            while piece := read(deadline, "end"):
+                shown += piece
         _, status = os.waitpid(pid, 0)
         return os.waitstatus_to_exitcode(status)
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise
     finally:
         os.close(master)

@@ -47,6 +47,17 @@ LINES = {
     "dd oflag=append": "dd if=$M of=$I oflag=append conv=notrunc status=none",
     "rsync --inplace": "rsync --inplace $M $I",
     "sftp": "echo put $M $I | sftp -q -b - -D /usr/lib/openssh/sftp-server",
+    "scp": "scp -q -D /usr/lib/openssh/sftp-server $M nowhere:$I",
+    "sponge": "sponge $I < $M",
+    "sponge -a": "sponge -a $I < $M",
+    "truncate, then echo": "truncate -s 0 $I && cat $M > $I",
+    "rclone copyto": "rclone copyto --ignore-size --ignore-checksum $M $I",  # it would read it again
+    "node writeFile": "node -e 'require(`fs`).writeFileSync(process.env.I, `make the\\nmusic softer\\n`)'",
+    "node appendFile": "node -e 'require(`fs`).appendFileSync(process.env.I, `make the music softer`)'",
+    "node copyFile": "node -e 'require(`fs`).copyFileSync(process.env.M, process.env.I)'",
+    "node streams": "node -e 'const o = require(`fs`).createWriteStream(process.env.I); o.write(`make the `); setTimeout(() => o.end(`music softer`), 50)'",
+    "node console.log": "node -e 'console.log(`make the`); console.log(`music softer`)' > $I",
+    "aiofiles": "/usr/bin/python3 -c 'import aiofiles, asyncio, os\nasync def main():\n  async with aiofiles.open(os.environ[\"I\"], \"w\") as f:\n    await f.write(\"make the \"); await f.flush(); await f.write(\"music softer\")\nasyncio.run(main())'",
     "perl": "perl -e 'open F, q(>), $ENV{I} or die; print F qq(make the\\n); print F qq(music softer\\n); close F or die'",
     "perl -i is no way, print is": "perl -pe 's/x/x/' $M > $I",
     "awk": "awk -v i=$I '{ for (n = 1; n <= NF; n++) print $n > i }' $M",
@@ -106,6 +117,7 @@ EDITORS = {
     "nano -B": (["nano", "-B", "$I"], [(b"Exit", b"make the music softer\x0f"), (b"Write", b"\r"), (b"rote", b"\x18")]),
     "vim": (["vim", "-u", "NONE", "$I"], [(b"instruct", b"imake the music softer\x1b:wq\r")]),
     "vim :x": (["vim", "-u", "NONE", "$I"], [(b"instruct", b"imake the music softer\x1b:x\r")]),
+    "busybox vi": (["busybox", "vi", "$I"], [(b"instruct", b"imake the music softer\x1b"), (b"softer", b":wq\r")]),
     "emacs -nw": (["emacs", "-Q", "-nw", "$I"], [(b"instruct", b"make the music softer\x18\x13"), (b"rote", b"\x18\x03")]),
     "mcedit": (["mcedit", "$I"], [(b"Quit", b"make the music softer\x1b2"), (b"Save", b"\r"), (b"softer", b"\x1b0")]),
     "micro": (["micro", "$I"], [(b"instruct", b"make the music softer\x13"), (b"Saved", b"\x11")]),
@@ -140,6 +152,10 @@ REFUSED = {
     "gio save --backup": "gio save -b $I < $M",
     "ln -sf": "ln -sf $M $I",
     "rm": "rm $I",
+    "perl -i": "perl -i -pe s/^/x/ $I; exit 1",  # it says so, and exits with 0
+    "7z x": "cp $M instruct && 7z a m.7z instruct > /dev/null && 7z x -y -o$(dirname $I) m.7z > /dev/null",
+    "tar x": "cp $M instruct && tar -c instruct | tar -C $(dirname $I) -x",
+    "ln -f": "ln -f $M $I",
 }
 
 

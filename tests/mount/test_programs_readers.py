@@ -55,6 +55,22 @@ LINES = {
     "ed": "printf 'w %s\\nq\\n' $T/x | ed -s $F && cat $T/x",
     "shutil.copyfile": PYTHON + " 'import os, shutil; shutil.copyfile(os.environ[\"F\"], os.environ[\"T\"] + \"/x\")' && cat $T/x",
     "shutil.copy2": PYTHON + " 'import os, shutil; shutil.copy2(os.environ[\"F\"], os.environ[\"T\"] + \"/x\")' && cat $T/x",
+    "scp": "scp -q -D /usr/lib/openssh/sftp-server nowhere:$F $T/x && cat $T/x",
+    "rclone cat": "rclone cat $F",
+    "rclone copyto": "rclone copyto $F $T/x && cat $T/x",
+    "7z a": "rm -f $T/x.7z; 7z a $T/x.7z $F > /dev/null && 7z x -so $T/x.7z",
+    "sponge": "sponge $T/x < $F && cat $T/x",
+    "cpio": "echo $(basename $F) | (cd $(dirname $F) && cpio -o --quiet) | (cd $T && cpio -iu --quiet && cat $(basename $F))",
+    "split": "rm -f $T/p.*; split -b 999 -a 4 $F $T/p. && cat $T/p.*",
+    "openssl": "openssl enc -base64 -in $F | openssl enc -base64 -d",
+    "node copyFile": "node -e 'require(`fs`).copyFileSync(process.env.F, process.env.T + `/x`)' && cat $T/x",
+    "node readFile": "node -e 'process.stdout.write(require(`fs`).readFileSync(process.env.F))'",
+    "node streams": "node -e 'require(`fs`).createReadStream(process.env.F).pipe(process.stdout)'",
+    "aiofiles": PYTHON + " 'import aiofiles, asyncio, os, sys\nasync def main():\n  async with aiofiles.open(os.environ[\"F\"], \"rb\") as f: sys.stdout.buffer.write(await f.read())\nasyncio.run(main())'",
+    "copy_file_range, or else": PYTHON + " 'import os; f = os.open(os.environ[\"F\"], 0); o = os.open(os.environ[\"T\"] + \"/x\", 65 + 512, 0o600)\n"
+                                        "try:\n  while os.copy_file_range(f, o, 65536): pass\n"
+                                        "except OSError:\n  while os.sendfile(o, f, None, 65536): pass' && cat $T/x",
+    "splice": PYTHON + " 'import os; f = os.open(os.environ[\"F\"], 0)\nwhile os.splice(f, 1, 65536): pass' | cat",
     "sendfile": PYTHON + " 'import os; f = os.open(os.environ[\"F\"], 0); at = 0\nwhile n := os.sendfile(1, f, at, 65536): at += n'",
     "mmap, private": PYTHON + " 'import mmap, os, sys; f = open(os.environ[\"F\"], \"rb\")\n"
                               "sys.stdout.buffer.write(mmap.mmap(f.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)[:])'",

@@ -105,6 +105,50 @@ LINES = {
     "perl": "perl -MFile::Copy -e 'copy($ENV{SRC}, q(inputs/x.mp4)) or die $!'",
     "perl, unclosed": "perl -e 'open F, q(<), $ENV{SRC}; open G, q(>), q(inputs/x.mp4); binmode G; print G <F>'",
     "sed w": "LC_ALL=C sed -n 'w inputs/x.mp4' $SRC",
+    "cp, all that saves room": "cp --reflink=auto --sparse=always $SRC inputs/x.mp4",
+    "ln, or else cp": "ln $SRC inputs/x.mp4 2> /dev/null || cp -l $SRC inputs/x.mp4 2> /dev/null || cp $SRC inputs/x.mp4",
+    "rsync --link-dest": "rsync -a --link-dest=$(dirname $SRC) $SRC inputs/x.mp4",
+    "scp": "scp -q -D /usr/lib/openssh/sftp-server $SRC nowhere:$PWD/inputs/x.mp4",
+    "scp -p": "scp -qp -D /usr/lib/openssh/sftp-server $SRC nowhere:$PWD/inputs/x.mp4",
+    "scp -O": "printf '#!/bin/sh\\nfor c; do :; done\\nexec sh -c \"$c\"\\n' > $TMP/ssh && chmod +x $TMP/ssh && scp -qO -S $TMP/ssh $SRC nowhere:$PWD/inputs/x.mp4",
+    "rclone copyto": "rclone copyto $SRC inputs/x.mp4",
+    "rclone copy": "mkdir $TMP/d && cp $SRC $TMP/d/x.mp4 && rclone copy $TMP/d inputs",
+    "rclone sync": "mkdir $TMP/d && cp $SRC $TMP/d/x.mp4 && rclone sync $TMP/d inputs && rclone sync $TMP/d inputs && rclone check $TMP/d inputs",
+    "rclone move": "cp $SRC $TMP/x.mp4 && rclone move $TMP/x.mp4 inputs && [ ! -e $TMP/x.mp4 ]",
+    "rclone rcat": "rclone rcat inputs/x.mp4 < $SRC",
+    "rclone copyurl": "rclone copyurl $WEB/clip.mp4 inputs/x.mp4",
+    "7z x": "cp $SRC $TMP/x.mp4 && 7z a $TMP/x.7z $TMP/x.mp4 > /dev/null && 7z x -oinputs $TMP/x.7z > /dev/null",
+    "7z e of a zip": "cp $SRC $TMP/x.mp4 && 7z a $TMP/x.zip $TMP/x.mp4 > /dev/null && 7z e -oinputs $TMP/x.zip > /dev/null",
+    "7z x -so": "cp $SRC $TMP/x.mp4 && 7z a $TMP/x.7z $TMP/x.mp4 > /dev/null && 7z x -so $TMP/x.7z > inputs/x.mp4",
+    "sponge": "sponge inputs/x.mp4 < $SRC",
+    "pee": "pee 'cat > inputs/x.mp4' sha256sum < $SRC > /dev/null",
+    "tee -a, in pieces": "split -b 20k $SRC $TMP/p. && for p in $TMP/p.*; do tee -a inputs/x.mp4.part < $p > /dev/null; done && mv inputs/x.mp4.part inputs/x.mp4",
+    "truncate -s, to its length": "{ cat $SRC; echo too much; } > inputs/x.mp4.part && truncate -s $(stat -c %s $SRC) inputs/x.mp4.part && mv inputs/x.mp4.part inputs/x.mp4",
+    "cpio": "cp $SRC $TMP/x.mp4 && (cd $TMP && echo x.mp4 | cpio -o --quiet) | (cd inputs && cpio -i --quiet)",
+    "node copyFile": "node -e 'require(`fs`).copyFileSync(process.env.SRC, `inputs/x.mp4`)'",
+    "node copyFile, promised": "node -e 'require(`fs/promises`).copyFile(process.env.SRC, `inputs/x.mp4`, 1)'",
+    "node cp": "node -e 'require(`fs`).cpSync(process.env.SRC, `inputs/x.mp4`, {preserveTimestamps: true})'",
+    "node writeFile": "node -e 'const fs = require(`fs`); fs.writeFileSync(`inputs/x.mp4`, fs.readFileSync(process.env.SRC))'",
+    "node streams": "node -e 'const fs = require(`fs`); fs.createReadStream(process.env.SRC).pipe(fs.createWriteStream(`inputs/x.mp4`))'",
+    "node, left open": "node -e 'const fs = require(`fs`); fs.writeSync(fs.openSync(`inputs/x.mp4`, `wx`), fs.readFileSync(process.env.SRC))'",
+    "python aiofiles": PYTHON + """ '
+import aiofiles, asyncio, os
+async def main():
+    async with aiofiles.open(os.environ["SRC"], "rb") as i, aiofiles.open("inputs/x.mp4", "wb") as o:
+        while piece := await i.read(30000):
+            await o.write(piece)
+asyncio.run(main())'""",
+    "python asyncio, in threads": PYTHON + """ '
+import asyncio, os, shutil
+async def main():
+    await asyncio.gather(asyncio.to_thread(shutil.copyfile, os.environ["SRC"], "inputs/x.mp4"), asyncio.sleep(0))
+asyncio.run(main())'""",
+    "python asyncio, a subprocess": PYTHON + """ '
+import asyncio, os
+async def main():
+    with open("inputs/x.mp4", "wb") as o:
+        assert await (await asyncio.create_subprocess_exec("cat", os.environ["SRC"], stdout=o)).wait() == 0
+asyncio.run(main())'""",
     "python pathlib": PYTHON + " 'import os, pathlib; pathlib.Path(\"inputs/x.mp4\").write_bytes(open(os.environ[\"SRC\"], \"rb\").read())'",
     "python shutil.move": "cp $SRC /dev/shm/z.$$.mp4 && " + PYTHON + " 'import shutil, sys; shutil.move(sys.argv[1], \"inputs/x.mp4\")' /dev/shm/z.$$.mp4",
     "python tempfile, os.replace": PYTHON + " 'import os, tempfile\nwith tempfile.NamedTemporaryFile(dir=\"inputs\", prefix=\".x.mp4.\", delete=False) as f: f.write(open(os.environ[\"SRC\"], \"rb\").read())\nos.replace(f.name, \"inputs/x.mp4\")'",
@@ -262,6 +306,11 @@ NOT_REPLACED = {
     "cp -n": "cp -n $SRC inputs/x.mp4; echo not copied >&2; exit 1",
     "dd conv=excl": "dd if=$SRC of=inputs/x.mp4 conv=excl status=none",
     "ln -sf": "ln -sf $WEB/clip.mp4 inputs/x.mp4",
+    "ln -f": "ln -f $SRC inputs/x.mp4",
+    "ln, inside": "ln inputs/x.mp4 inputs/y.mp4",
+    "cp -l": "cp -l $SRC inputs/x.mp4",
+    "sed -i": "sed -i s/a/b/ inputs/x.mp4",
+    "perl -i": "perl -i -pe s/a/b/ inputs/x.mp4; exit 1",  # it says so, and exits with 0
     "rm": "rm inputs/x.mp4",
 }
 
