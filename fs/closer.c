@@ -289,7 +289,7 @@ enum closer_state closer_look(pid_t tid, const struct closer_file *file)
             return CLOSER_OTHERS;
         readable = rc == 0 || is_exiting(tid);
         if (file->past_flusher)
-            atomic_store(file->past_flusher, true);
+            file->past_flusher(file->user);
         if (read_task(tid, &task) == 0 && task.parent > 0 && search_process(task.parent, file) > 0)
             return CLOSER_OTHERS;
     }

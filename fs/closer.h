@@ -18,16 +18,16 @@
 #ifndef LIPSYNC_CLOSER_H
 #define LIPSYNC_CLOSER_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct closer_file {
-    const char *tail;          /* path below the mount point: "/session/inputs/name" */
-    uint64_t ino;              /* st_ino as the mount gives it; 0: not compared */
-    dev_t device;              /* of the mount, see mounts.h; 0: not compared */
-    atomic_bool *past_flusher; /* set once the flusher itself was looked into; may be NULL */
+    const char *tail;                 /* path below the mount point: "/session/inputs/name" */
+    uint64_t ino;                     /* st_ino as the mount gives it; 0: not compared */
+    dev_t device;                     /* of the mount, see mounts.h; 0: not compared */
+    void (*past_flusher)(void *user); /* once the flusher itself was looked into; may be NULL */
+    void *user;
 };
 
 enum closer_state {
@@ -35,22 +35,14 @@ enum closer_state {
     CLOSER_OTHERS,  /* another process, or another descriptor of this one, still has */
     CLOSER_UNKNOWN, /* no other was seen, but the flusher cannot be looked into */
     CLOSER_KILLED,  /* as CLOSER_LAST, and a signal is ending the flusher: its work is unfinished */
-    CLOSER_LOCKED,  /* (closer_ask) the flusher is inside execve(): it cannot be looked into before
-                       the  FLUSH is answered, and must not be kept waiting; RELEASE will tell */
+    CLOSER_LOCKED,  /* (lookout_closer) the flusher is inside execve(): it cannot be looked into
+                       before  the  FLUSH is answered, and must not be kept waiting; RELEASE will tell
+                     */
 };
 
 /* To be called before a FLUSH is answered. `tid` is the requester's thread as FUSE tells it, 0 in
  * another pid namespace. A killed process whose duplicates live on elsewhere is CLOSER_OTHERS. */
 enum closer_state closer_look(pid_t tid, const struct closer_file *file);
-
-/* As closer_look, bounded in time. Who looks into a process that is inside execve() sleeps until
- * that is over; and an execve() that closes a descriptor of ours sleeps until its FLUSH is
- * answered. So a thread that may be left behind does the looking. Nothing seen in CLOSER_ASK_MS:
- * CLOSER_LOCKED if it is the flusher, else CLOSER_UNKNOWN. At most CLOSER_ASKING_MAX look at a
- * time, more get CLOSER_UNKNOWN at once. */
-#define CLOSER_ASK_MS 500
-#define CLOSER_ASKING_MAX 256
-enum closer_state closer_ask(pid_t tid, const struct closer_file *file);
 
 /* A signal is ending this thread's process (a plain exit without close is none). */
 bool closer_is_killed(pid_t tid);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "closer.h"
+#include "lookout.h"
 #include "container.h"
 #include "errnos.h"
 #include "files.h"
@@ -609,7 +609,7 @@ static enum closer_state look(struct input *in, struct parked *p)
     fs_lock(fs);
     snprintf(tail, sizeof(tail), "/%s/inputs/%s", in->session->name, in->name);
     fs_unlock(fs);
-    return closer_ask(park_tid(p), &file);
+    return lookout_closer(park_tid(p), &file);
 }
 
 void input_flush(struct input *in, struct parked *p)

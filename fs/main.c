@@ -3,15 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine.h"
+#include "lookout.h"
 #include "mounts.h"
 #include "ops.h"
 #include "query.h"
@@ -81,24 +83,6 @@ static void on_ready(void)
 
 /* ---- the mount point ---- */
 
-static void detach_stale(const char *mountpoint)
-{
-    pid_t pid;
-    int status;
-
-    if (geteuid() == 0) {
-        umount2(mountpoint, MNT_DETACH);
-        return;
-    }
-    pid = fork();
-    if (pid == 0) {
-        execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", mountpoint, (char *)NULL);
-        _exit(127);
-    }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-}
-
 /* A crash leaves a mount that nobody serves. If it was ours it goes. */
 static void clean_stale(const char *mountpoint)
 {
@@ -108,7 +92,7 @@ static void clean_stale(const char *mountpoint)
     if (stat(mountpoint, &st) == 0 || errno != ENOTCONN)
         return;
     if (mounts_find(mountpoint, &entry) == 0 && strcmp(entry.type, "fuse.lipsyncfs") == 0)
-        detach_stale(mountpoint);
+        lookout_detach();
 }
 
 static int check_mountpoint(const char *mountpoint)
@@ -231,7 +215,9 @@ static void raise_limits(void)
 {
     struct rlimit none = {0, 0}, files;
 
-    setrlimit(RLIMIT_CORE, &none); /* a core would hold the token */
+    /* A core would hold the token, and so does what the user's other programs could look into. */
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
@@ -241,7 +227,6 @@ static void raise_limits(void)
 static int mount_it(void)
 {
     struct mounts_entry entry;
-    int error = 0;
 
     fs.se = fuse_session_new(&options.args, &ops_table, sizeof(ops_table), &fs);
     if (!fs.se)
@@ -250,17 +235,18 @@ static int mount_it(void)
         return -1;
     if (mounts_find(options.mountpoint, &entry) == 0)
         fs.device = entry.device;
-    /* Without the watch thread nobody is told of changes; all else works. */
-    fs.watch = watch_new(options.mountpoint, fs.device, &error);
     return 0;
 }
 
+/* What needs privileges comes first, then the confinement, then the threads, which inherit it. */
 static int start(void)
 {
     char why[1024];
     int r;
 
-    r = fs_init(&fs, &options);
+    r = lookout_start(options.mountpoint);
+    if (!r)
+        r = fs_init(&fs, &options);
     if (r) {
         complain(strerror(-r));
         return r;
@@ -270,8 +256,6 @@ static int start(void)
         return -1;
     }
     r = store_load(&fs);
-    if (!r)
-        r = start_client();
     if (r) {
         complain(strerror(-r));
         return r;
@@ -279,10 +263,14 @@ static int start(void)
     clean_stale(options.mountpoint);
     if (check_mountpoint(options.mountpoint) || mount_it())
         return -1;
-    if (store_start(&fs) || park_start(&fs)) {
-        complain(strerror(EAGAIN));
+    confine(&options, options.debug ? log_line : NULL);
+    r = start_client();
+    if (r || store_start(&fs) || park_start(&fs)) {
+        complain(strerror(r ? -r : EAGAIN));
         return -1;
     }
+    /* Without the watch thread nobody is told of changes; all else works. */
+    fs.watch = watch_new(options.mountpoint, fs.device, &r);
     return 0;
 }
 
@@ -300,6 +288,26 @@ static void resume(void)
     fs_unlock(&fs);
 }
 
+/* The connection ends before the mount is taken away, for what the kernel still has to say would
+ * be answered by nobody. libfuse, finding its descriptor in error, then takes the mount for gone
+ * and does not try to do it itself. */
+static void unmount(void)
+{
+    struct pollfd connection = {.fd = fuse_session_fd(fs.se)};
+    int fds[2];
+
+    if (poll(&connection, 1, 0) == 1 && connection.revents & POLLERR) {
+        /* done by somebody else */
+    } else if (connection.fd >= 0 && pipe2(fds, O_CLOEXEC) == 0) {
+        close(fds[0]);
+        dup3(fds[1], connection.fd, O_CLOEXEC);
+        close(fds[1]);
+        if (strncmp(options.mountpoint, "/dev/fd/", 8) != 0 && lookout_detach())
+            complain(_("cannot unmount"));
+    }
+    fuse_session_unmount(fs.se);
+}
+
 /* Whoever writes to the kernel ends before the unmount closes its descriptor, which another file
  * might get. Only the watch thread may need the unmount to come out of a call on our own mount. */
 static void stop(void)
@@ -311,11 +319,12 @@ static void stop(void)
     store_stop(&fs); /* its last saves may ask the client for more */
     park_stop(&fs);
     if (fs.se)
-        fuse_session_unmount(fs.se);
+        unmount();
     watch_free(fs.watch);
     client_free(fs.client);
     if (fs.se)
         fuse_session_destroy(fs.se);
+    lookout_stop();
 }
 
 static int serve(void)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "closer.h"
+#include "lookout.h"
 #include "draft.h"
 #include "errnos.h"
 #include "fetch.h"
@@ -525,7 +525,7 @@ void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     (void)ino;
     if (h->kind == NODE_INSTRUCT && h->writable) {
         pid_t tid = fuse_req_ctx(req)->pid;
-        bool killed = tid && closer_is_killed(tid);
+        bool killed = tid && lookout_is_killed(tid);
 
         fs_lock(h->fs);
         prompt_release(h, killed);

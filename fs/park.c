@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "closer.h"
+#include "lookout.h"
 
 enum answer { ANSWER_ERROR, ANSWER_OPEN, ANSWER_BYTES };
 
@@ -256,7 +256,7 @@ static void look(struct fs *fs, const struct looks *looks)
     for (size_t i = 0; i < looks->count; i++) {
         struct parked *p;
 
-        if (closer_signal(looks->look[i].tid) != CLOSER_SIGNAL_ENDS)
+        if (lookout_signal(looks->look[i].tid) != CLOSER_SIGNAL_ENDS)
             continue;
         fs_lock(fs);
         HASH_FIND(hh, fs->park.by_id, &looks->look[i].id, sizeof(uint64_t), p);

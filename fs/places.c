@@ -65,14 +65,14 @@ char *places_dir(const char *variable, const char *below_home, const char *name)
 
 char *places_mountpoint(const char *arg)
 {
-    char *path = realpath(arg, NULL);
-    char *copy, *slash, *parent, *out = NULL;
+    char *path, *copy, *slash, *parent, *out = NULL;
     size_t len;
 
-    if (path || strncmp(arg, "/dev/fd/", 8) == 0)
-        return path ? path : strdup(arg);
-    if (errno != ENOTCONN)
-        return NULL;
+    if (strncmp(arg, "/dev/fd/", 8) == 0)
+        return strdup(arg);
+    path = realpath(arg, NULL);
+    if (path || errno != ENOTCONN)
+        return path;
     copy = strdup(arg);
     if (!copy)
         return NULL;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "closer.h"
+#include "lookout.h"
 #include "errnos.h"
 #include "message.h"
 #include "names.h"
@@ -312,7 +312,7 @@ void prompt_flush(struct handle *h, struct parked *p)
     fs_unlock(fs);
     if (nothing)
         return;
-    state = closer_ask(park_tid(p), &file);
+    state = lookout_closer(park_tid(p), &file);
     fs_lock(fs);
     if (state == CLOSER_KILLED) {
         forget(&h->prompt);

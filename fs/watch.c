@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lookout.h"
 #include "watchers.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -307,7 +308,7 @@ struct watch *watch_new(const char *mountpoint, dev_t device, int *error)
     if (!w->mountpoint)
         goto fail;
     w->device = device;
-    w->watchers.device = device;
+    w->watchers = (struct watchers){.look = lookout_is_watched, .device = device};
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -72,7 +72,7 @@ static bool process_watches(const char *pid, dev_t device)
     return found;
 }
 
-static bool look(dev_t device)
+bool watchers_look(dev_t device)
 {
     DIR *proc = opendir("/proc");
     bool found = false;
@@ -91,7 +91,7 @@ bool watchers_exist(struct watchers *w, int64_t now_ms)
     if (!w->device)
         return true;
     if (now_ms >= w->until_ms) {
-        w->found = look(w->device);
+        w->found = w->look(w->device);
         w->until_ms = now_ms + WATCHERS_FRESH_MS;
     }
     return w->found;

@@ -276,10 +276,11 @@ static void links_are_not_followed(void **state)
 
 static void watchers_are_found_by_device(void **state)
 {
-    struct watchers ours = {.device = device_of_root()}, others = {.device = ours.device ^ 1};
-    struct watchers unknown = {.device = 0};
+    struct watchers ours = {.look = watchers_look, .device = device_of_root()}, others = ours;
+    struct watchers unknown = {.look = watchers_look, .device = 0};
 
     (void)state;
+    others.device ^= 1;
     assert_true(watchers_exist(&ours, 0));
     assert_true(watchers_exist(&unknown, 0));
     assert_false(watchers_exist(&others, 0));

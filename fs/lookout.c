@@ -1,0 +1,339 @@
+#include "lookout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "names.h"
+#include "watchers.h"
+
+#define STACK_BYTES (256u << 10)
+#define PAST_FLUSHER 0xff /* a byte on the way to the answer, which is one byte, too */
+
+enum what { LOOK, IS_KILLED, SIGNAL, IS_WATCHED, DETACH };
+
+struct question {
+    enum what what;
+    pid_t tid;
+    uint64_t ino;
+    dev_t device;
+    char tail[3 * NAMES_MAX];
+};
+
+/* With the question goes the end of a pipe for its answer. */
+union passed {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+};
+
+static struct {
+    int fd; /* where questions are put */
+    pid_t pid;
+} lookout = {.fd = -1};
+
+/* ---- the lookout's process ---- */
+
+struct work {
+    struct question question;
+    int out;
+};
+
+static atomic_int under_way;
+
+static void answer(int out, unsigned char byte)
+{
+    while (write(out, &byte, 1) < 0 && errno == EINTR)
+        ;
+    close(out);
+}
+
+/* Tells on the way that it is not the flusher who cannot be looked into. */
+static void note_past_flusher(void *user)
+{
+    const struct work *w = user;
+    unsigned char byte = PAST_FLUSHER;
+
+    while (write(w->out, &byte, 1) < 0 && errno == EINTR)
+        ;
+}
+
+static unsigned char find_out(struct work *w)
+{
+    const struct question *q = &w->question;
+    struct closer_file file = {.tail = q->tail,
+                               .ino = q->ino,
+                               .device = q->device,
+                               .past_flusher = note_past_flusher,
+                               .user = w};
+
+    switch (q->what) {
+    case LOOK:
+        return (unsigned char)closer_look(q->tid, &file);
+    case IS_KILLED:
+        return closer_is_killed(q->tid);
+    case SIGNAL:
+        return (unsigned char)closer_signal(q->tid);
+    case IS_WATCHED:
+        return watchers_look(q->device);
+    case DETACH:
+        break;
+    }
+    return 0;
+}
+
+static void *look(void *user)
+{
+    struct work *w = user;
+
+    answer(w->out, find_out(w));
+    free(w);
+    atomic_fetch_sub(&under_way, 1);
+    return NULL;
+}
+
+/* What nobody looks into is answered by closing the pipe. */
+static void start_looking(const struct question *q, int out)
+{
+    struct work *w = NULL;
+    pthread_attr_t attr;
+    pthread_t thread;
+    int r = EAGAIN;
+
+    if (atomic_fetch_add(&under_way, 1) < LOOKOUT_QUESTIONS_MAX)
+        w = calloc(1, sizeof(*w));
+    if (w) {
+        w->question = *q;
+        w->out = out;
+        pthread_attr_init(&attr);
+        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+        pthread_attr_setstacksize(&attr, STACK_BYTES);
+        r = pthread_create(&thread, &attr, look, w);
+        pthread_attr_destroy(&attr);
+    }
+    if (r == 0)
+        return;
+    free(w);
+    close(out);
+    atomic_fetch_sub(&under_way, 1);
+}
+
+static int detach(const char *mountpoint)
+{
+    int status = -1;
+    pid_t pid;
+
+    if (umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+        return 0;
+    pid = fork();
+    if (pid == 0) {
+        execlp("fusermount3", "fusermount3", "-u", "-z", "-q", "--", mountpoint, (char *)NULL);
+        _exit(127);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status == 0 ? 0 : EBUSY;
+}
+
+/* The next question and where its answer goes. False: the program has ended. */
+static bool receive(int fd, struct question *q, int *out)
+{
+    union passed passed;
+    struct iovec part = {.iov_base = q, .iov_len = sizeof(*q)};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &passed,
+                             .msg_controllen = sizeof(passed)};
+    const struct cmsghdr *c;
+    ssize_t n;
+
+    do
+        n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    c = n == (ssize_t)sizeof(*q) ? CMSG_FIRSTHDR(&message) : NULL;
+    if (!c || c->cmsg_type != SCM_RIGHTS)
+        return false;
+    memcpy(out, CMSG_DATA(c), sizeof(*out));
+    return true;
+}
+
+static _Noreturn void keep_lookout(int fd, const char *mountpoint)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    struct question q;
+    int out;
+
+    /* Whoever reads what the program says must not wait for us, too. */
+    for (int i = 0; i < 3; i++)
+        dup2(null, i);
+    dup2(fd, 3);
+    close_range(4, ~0u, 0);
+    fcntl(3, F_SETFD, FD_CLOEXEC);
+    if (chdir("/"))
+        _exit(1);
+    while (receive(3, &q, &out)) {
+        if (q.what == DETACH)
+            answer(out, (unsigned char)detach(mountpoint));
+        else
+            start_looking(&q, out);
+    }
+    _exit(0);
+}
+
+/* ---- the program ---- */
+
+int lookout_start(const char *mountpoint)
+{
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+        return -errno;
+    lookout.pid = fork();
+    if (lookout.pid < 0) {
+        int r = -errno;
+
+        close(fds[0]);
+        close(fds[1]);
+        return r;
+    }
+    if (lookout.pid == 0)
+        keep_lookout(fds[1], mountpoint);
+    close(fds[1]);
+    lookout.fd = fds[0];
+    return 0;
+}
+
+void lookout_stop(void)
+{
+    if (lookout.fd < 0)
+        return;
+    close(lookout.fd);
+    lookout.fd = -1;
+    while (waitpid(lookout.pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+static bool put(const struct question *q, int out)
+{
+    union passed passed = {{0}};
+    struct iovec part = {.iov_base = (void *)q, .iov_len = sizeof(*q)};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &passed,
+                             .msg_controllen = sizeof(passed)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    ssize_t n;
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &out, sizeof(out));
+    do
+        n = sendmsg(lookout.fd, &message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof(*q);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The next byte of an answer, -ETIMEDOUT, or -ENODATA: there will be none. */
+static int next_byte(int in, int64_t until_ms)
+{
+    struct pollfd p = {.fd = in, .events = POLLIN};
+    unsigned char byte;
+    ssize_t n;
+    int r;
+
+    do {
+        int64_t left = until_ms - now_ms();
+
+        r = poll(&p, 1, left > 0 ? (int)left : 0);
+    } while (r < 0 && errno == EINTR);
+    if (r == 0)
+        return -ETIMEDOUT;
+    do
+        n = read(in, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    return n == 1 ? byte : -ENODATA;
+}
+
+/* The answer's byte, -ETIMEDOUT (who was to be looked into first cannot be), or -ENODATA. */
+static int ask(const struct question *q, int patience_ms)
+{
+    int64_t until_ms = now_ms() + patience_ms;
+    int fds[2], byte = -ENODATA;
+    bool sent;
+
+    if (lookout.fd < 0 || pipe2(fds, O_CLOEXEC))
+        return -ENODATA;
+    sent = put(q, fds[1]);
+    close(fds[1]);
+    if (sent)
+        byte = next_byte(fds[0], until_ms);
+    if (byte == PAST_FLUSHER && (byte = next_byte(fds[0], until_ms)) == -ETIMEDOUT)
+        byte = -ENODATA;
+    close(fds[0]);
+    return byte;
+}
+
+int lookout_detach(void)
+{
+    struct question q = {.what = DETACH};
+
+    return -abs(ask(&q, INT_MAX));
+}
+
+enum closer_state lookout_closer(pid_t tid, const struct closer_file *file)
+{
+    struct question q = {.what = LOOK, .tid = tid, .ino = file->ino, .device = file->device};
+    size_t size = strlen(file->tail) + 1;
+    int r;
+
+    if (size > sizeof(q.tail))
+        return CLOSER_UNKNOWN;
+    memcpy(q.tail, file->tail, size);
+    r = ask(&q, LOOKOUT_MS);
+    if (r < 0)
+        return r == -ETIMEDOUT ? CLOSER_LOCKED : CLOSER_UNKNOWN;
+    return (enum closer_state)r;
+}
+
+bool lookout_is_killed(pid_t tid)
+{
+    struct question q = {.what = IS_KILLED, .tid = tid};
+
+    return ask(&q, LOOKOUT_MS) == true;
+}
+
+enum closer_signal lookout_signal(pid_t tid)
+{
+    struct question q = {.what = SIGNAL, .tid = tid};
+    int r = ask(&q, LOOKOUT_MS);
+
+    if (r < 0)
+        return r == -ETIMEDOUT ? CLOSER_SIGNAL_NONE : CLOSER_SIGNAL_ENDS;
+    return (enum closer_signal)r;
+}
+
+bool lookout_is_watched(dev_t device)
+{
+    struct question q = {.what = IS_WATCHED, .device = device};
+
+    return ask(&q, LOOKOUT_MS) != false;
+}
