@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <uuid/uuid.h>
 
+#include "files.h"
 #include "inputs.h"
 
 int blob_create(struct fs *fs, struct blob **out)
@@ -169,7 +170,24 @@ void blob_drop(struct blob *b)
     fs_defer(b->fs, &u->later, do_unlink);
 }
 
-void blob_sweep(struct fs *fs, bool (*known)(struct fs *fs, const char *name))
+int blob_sync(struct blob *b)
+{
+    int fd = openat(b->fs->cache_dir, b->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int r;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    r = fdatasync(fd) ? -errno : files_sync_dir(b->fs->cache_dir);
+    close(fd);
+    return r;
+}
+
+int blob_compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void blob_sweep(struct fs *fs, const char *const *known, size_t count)
 {
     int fd = openat(fs->cache_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -181,11 +199,13 @@ void blob_sweep(struct fs *fs, bool (*known)(struct fs *fs, const char *name))
         return;
     }
     while ((e = readdir(dir))) {
+        const char *name = e->d_name;
         uuid_t id;
 
         /* Only names that we give: a cache directory may be shared with who knows what. */
-        if (uuid_parse(e->d_name, id) == 0 && !known(fs, e->d_name))
-            unlinkat(fs->cache_dir, e->d_name, 0);
+        if (uuid_parse(name, id) == 0 &&
+            !bsearch(&name, known, count, sizeof(*known), blob_compare_names))
+            unlinkat(fs->cache_dir, name, 0);
     }
     closedir(dir);
 }

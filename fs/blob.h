@@ -45,7 +45,13 @@ int blob_resize(struct blob *b, uint64_t size);
 /* Drops the file; it will have to be fetched again. */
 void blob_drop(struct blob *b);
 
-/* No lock. Removes the files of the cache that no blob has (left by a crash). */
-void blob_sweep(struct fs *fs, bool (*known)(struct fs *fs, const char *name));
+/* No lock; the caller has a reference. The bytes and their name are on disk when it returns; of a
+ * file that is not there any more there is nothing to sync. 0 or -errno. */
+int blob_sync(struct blob *b);
+
+/* No lock. Removes the files of the cache that are not among these `count` names, which are in
+ * order (others are left by a crash). */
+void blob_sweep(struct fs *fs, const char *const *known, size_t count);
+int blob_compare_names(const void *a, const void *b); /* their order, for qsort */
 
 #endif

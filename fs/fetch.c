@@ -68,6 +68,7 @@ static void fetched(void *user, const struct fault *f, uint64_t size)
         error = EPROTO; /* not the bytes that were uploaded */
     if (!error) {
         g->blob->present = true;
+        g->input->unsynced |= g->input->content == g->blob;
         fs->cache_used += size;
         if (fs->cache_used > fs->options->cache_size)
             inputs_evict(fs, fs->cache_used - fs->options->cache_size);

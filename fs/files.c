@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <linux/fs.h>
 #include <stdint.h>
@@ -17,13 +18,30 @@
 
 #define COPY_CHUNK (256u << 10)
 
+/* A directory that was made is there after a power cut, too. */
+static int sync_parent(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = -1, r;
+
+    if (!copy)
+        return -ENOMEM;
+    r = files_open_dir(dirname(copy), &fd);
+    free(copy);
+    if (r < 0)
+        return r == -EACCES ? 0 : r; /* one that may be entered, not read */
+    r = files_sync_dir(fd);
+    close(fd);
+    return r;
+}
+
 /* One directory of a path: there already, or made with exactly this mode. */
 static int make_dir(const char *path, mode_t mode)
 {
     struct stat st;
 
     if (mkdir(path, mode) == 0)
-        return chmod(path, mode) < 0 ? -errno : 0;
+        return chmod(path, mode) < 0 ? -errno : sync_parent(path);
     if (errno != EEXIST)
         return -errno;
     if (stat(path, &st) < 0)

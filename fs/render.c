@@ -182,8 +182,8 @@ void render_draft_known(struct session *s)
         render_remove_output(s, true);
     if (!s->render || s->render->fingerprint == s->fingerprint)
         return;
-    /* A session made in place of a lost one begins with an empty timeline: no edit did that, and the
-     * render is what there is of the work. */
+    /* A session made in place of a lost one begins with an empty timeline: no edit did that, and
+     * the render is what there is of the work. */
     if (s->render->renewed && !s->ready)
         s->render->fingerprint = s->fingerprint;
     else
@@ -234,7 +234,7 @@ static void sync_file(struct fs *fs, struct store_job *job)
     struct render *n = container_of(job, struct render, job);
 
     (void)fs;
-    n->job_error = fdatasync(n->blob->fd) ? errno : 0;
+    n->job_error = -blob_sync(n->blob);
 }
 
 static void file_synced(struct fs *fs, struct store_job *job)

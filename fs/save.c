@@ -16,7 +16,6 @@
 #include "record.h"
 
 #define HISTORY_MAX (8u << 20) /* bytes; then its older half goes */
-#define SYNCS_MAX 64           /* contents brought to disk with one save */
 
 int store_open_session_dir(struct store *st, const char *uuid)
 {
@@ -45,27 +44,31 @@ struct save {
     struct reply *reply;
     char *reply_text;
     size_t reply_len;
-    struct input *synced[SYNCS_MAX];
-    struct blob *blobs[SYNCS_MAX];
-    int fds[SYNCS_MAX];
+    struct synced *synced; /* what the record speaks of must be there first */
     size_t syncs;
 };
 
-static void take_syncs(struct session *s, struct save *save)
+struct synced {
+    struct input *input;
+    struct blob *blob;
+};
+
+static int take_syncs(struct session *s, struct save *save)
 {
     struct input *in, *next;
+    size_t count = 0;
 
     HASH_ITER(hh_name, s->inputs, in, next)
-    {
-        struct blob *b = in->content;
-
-        if (!in->unsynced || !b || b->fd < 0 || save->syncs == SYNCS_MAX)
-            continue;
-        b->users++;
-        save->synced[save->syncs] = input_ref(in);
-        save->blobs[save->syncs] = blob_ref(b);
-        save->fds[save->syncs++] = b->fd;
-    }
+    count += in->unsynced && in->content;
+    if (!count)
+        return 0;
+    save->synced = malloc(count * sizeof(*save->synced));
+    if (!save->synced)
+        return -ENOMEM;
+    HASH_ITER(hh_name, s->inputs, in, next)
+    if (in->unsynced && in->content)
+        save->synced[save->syncs++] = (struct synced){input_ref(in), blob_ref(in->content)};
+    return 0;
 }
 
 static int take_reply(struct session *s, struct save *save)
@@ -90,7 +93,7 @@ static int take(struct session *s, struct save *save)
     memcpy(save->uuid, s->uuid, sizeof(save->uuid));
     save->change = s->change;
     save->record = record_write(s);
-    if (!save->record || take_reply(s, save))
+    if (!save->record || take_syncs(s, save) || take_reply(s, save))
         return -ENOMEM;
     save->history = s->history;
     save->history_len = s->history_len;
@@ -104,7 +107,6 @@ static int take(struct session *s, struct save *save)
         save->write_before = true;
         save->before = bytes_ref(job_before(s->job));
     }
-    take_syncs(s, save);
     return 0;
 }
 
@@ -174,8 +176,8 @@ static int write_save(struct store *st, struct save *save)
     int dir, r = 0;
 
     for (size_t i = 0; i < save->syncs; i++)
-        if (fdatasync(save->fds[i]))
-            return -errno;
+        if ((r = blob_sync(save->synced[i].blob)))
+            return r;
     if (mkdirat(st->sessions_dir, save->uuid, 0700) == 0)
         fresh = true;
     else if (errno != EEXIST)
@@ -243,12 +245,14 @@ static void settle(struct session *s, struct save *save, int error)
     struct fs *fs = s->fs;
 
     for (size_t i = 0; i < save->syncs; i++) {
-        if (!error && save->synced[i]->content == save->blobs[i])
-            save->synced[i]->unsynced = false;
-        blob_unuse(save->blobs[i]);
-        blob_unref(save->blobs[i]);
-        input_unref(save->synced[i]);
+        struct synced *y = &save->synced[i];
+
+        if (!error && y->input->content == y->blob)
+            y->input->unsynced = false;
+        blob_unref(y->blob);
+        input_unref(y->input);
     }
+    free(save->synced);
     if (error) {
         return_history(s, save);
         s->save_failed = true;

@@ -29,8 +29,10 @@ static int open_private(const char *path, int *fd)
 
 static int open_below(int dir, const char *name, int *fd)
 {
-    if (mkdirat(dir, name, 0700) && errno != EEXIST)
-        return -errno;
+    int r = mkdirat(dir, name, 0700) ? -errno : files_sync_dir(dir);
+
+    if (r && r != -EEXIST)
+        return r;
     *fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     return *fd < 0 ? -errno : 0;
 }
@@ -169,20 +171,25 @@ static int load_one(struct fs *fs, const char *uuid)
     return r;
 }
 
-static bool blob_known(struct fs *fs, const char *name)
+/* What the sessions have in the cache stays there, the rest goes. */
+static void sweep_cache(struct fs *fs)
 {
+    size_t room = HASH_CNT(hh_ino, fs->inputs) + HASH_CNT(hh_number, fs->by_number), count = 0;
+    const char **names = calloc(room + 1, sizeof(*names));
     struct session *s, *next;
     struct input *in, *next_in;
 
+    if (!names)
+        return; /* the next start has the memory, or the one after it */
     HASH_ITER(hh_number, fs->by_number, s, next)
-    {
-        if (s->output && strcmp(s->output->blob->name, name) == 0)
-            return true;
-        HASH_ITER(hh_name, s->inputs, in, next_in)
-        if (in->content && strcmp(in->content->name, name) == 0)
-            return true;
-    }
-    return false;
+    if (s->output)
+        names[count++] = s->output->blob->name;
+    HASH_ITER(hh_ino, fs->inputs, in, next_in)
+    if (in->content)
+        names[count++] = in->content->name;
+    qsort(names, count, sizeof(*names), blob_compare_names);
+    blob_sweep(fs, names, count);
+    free(names);
 }
 
 int store_load(struct fs *fs)
@@ -215,7 +222,7 @@ int store_load(struct fs *fs)
     closedir(dir);
     /* What an unreadable record owns is unknown: then nothing is swept. */
     if (all)
-        blob_sweep(fs, blob_known);
+        sweep_cache(fs);
     return 0;
 }
 

@@ -50,6 +50,7 @@ struct control {
     _Atomic int32_t times; /* then so many are hit */
     _Atomic int32_t hits;
     _Atomic int64_t clock_offset_s;
+    _Atomic uint64_t only; /* syncs of this inode, 0: of all */
 };
 
 static struct control *control;
@@ -209,13 +210,22 @@ EXPORT int ftruncate64(int fd, off_t size)
     AROUND(KIND_WRITE, int, real(fd, size));
 }
 
+static bool is_meant(int fd)
+{
+    struct stat st;
+
+    return control && (!control->only || (fstat(fd, &st) == 0 && st.st_ino == control->only));
+}
+
 EXPORT int fsync(int fd)
 {
     static __typeof__(&fsync) real;
 
     if (!real)
         real = REAL(fsync);
-    AROUND(KIND_SYNC, int, real(fd));
+    if (is_meant(fd))
+        AROUND(KIND_SYNC, int, real(fd));
+    return real(fd);
 }
 
 EXPORT int fdatasync(int fd)
@@ -224,7 +234,9 @@ EXPORT int fdatasync(int fd)
 
     if (!real)
         real = REAL(fdatasync);
-    AROUND(KIND_SYNC, int, real(fd));
+    if (is_meant(fd))
+        AROUND(KIND_SYNC, int, real(fd));
+    return real(fd);
 }
 
 EXPORT int renameat(int from_dir, const char *from, int to_dir, const char *to)

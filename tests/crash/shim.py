@@ -8,7 +8,7 @@ DISK = CREATE | WRITE | SYNC | RENAME | UNLINK | MKDIR
 KILL_BEFORE, KILL_AFTER, FAIL = 1, 2, 3
 FOREVER = 2**31 - 1
 
-LAYOUT = struct.Struct("=IIiiiiq")  # struct control of shim.c
+LAYOUT = struct.Struct("=IIiiiiqQ")  # struct control of shim.c
 HITS_AT, CLOCK_AT = 20, 24
 
 
@@ -21,12 +21,12 @@ class Shim:
         os.close(fd)
         self.environment = {"LD_PRELOAD": str(library), "SHIM_CONTROL": str(path)}
 
-    def hit(self, kinds, action, after=0, times=1, error=0):
-        """The (after+1)-th call of these kinds from now on, and `times` - 1 more."""
+    def hit(self, kinds, action, after=0, times=1, error=0, only=0):
+        """The (after+1)-th call of these kinds from now on, and `times` - 1 more; syncs `only` of this inode."""
         clock, = struct.unpack_from("=q", self.map, CLOCK_AT)
         self.rest()
         # The action last: until then nothing is due.
-        LAYOUT.pack_into(self.map, 0, kinds, 0, error, after, times, 0, clock)
+        LAYOUT.pack_into(self.map, 0, kinds, 0, error, after, times, 0, clock, only)
         struct.pack_into("=I", self.map, 4, action)
 
     def rest(self):

@@ -2,14 +2,16 @@
 import errno
 import hashlib
 import os
+import random
+import threading
 import time
+from functools import partial
 
 import pytest
 
 import shim as shim_module
 from crash import wav
 from harness import Session, run, wait_for
-import random
 
 
 def sent(backend):
@@ -91,6 +93,44 @@ def test_broken_disk(backend, mount, session, shim, kinds):
                                        (mount.state / "sessions").glob("*/session.json")))
     survives(mount, kept)
     assert "later" in os.listdir(mount.point) and "never" not in os.listdir(mount.point)
+
+
+def cache_folder(mount):
+    folder, = (d for d in mount.cache.iterdir() if d.is_dir())
+    return folder
+
+
+@pytest.mark.parametrize("name", ["a.wav", ".a.wav.part"])
+def test_names_in_the_cache_are_synced(mount, session, shim, name):
+    """What close() promised has a name on disk, too, or a power cut would take it."""
+    session.wait_status("idle")
+    shim.hit(shim_module.SYNC, shim_module.FAIL, times=shim_module.FOREVER, error=errno.EIO,
+             only=cache_folder(mount).stat().st_ino)
+    assert error_of(lambda: (session.inputs / name).write_bytes(noise(1000))) == errno.EIO
+    shim.rest()
+    assert error_of(lambda: (session.inputs / name).write_bytes(noise(1000))) == 0
+
+
+def test_every_content_is_synced(backend, mount, session, shim):
+    """Whatever else waits to be synced: a hundred files on their way, and one that has arrived."""
+    session.wait_status("idle")
+    backend.fault("upload", times=100, hold=True)
+    others = [threading.Thread(target=error_of, args=(partial((session.inputs / f"{n}.wav").write_bytes, noise(200, n)),))
+              for n in range(100)]
+    for thread in others:
+        thread.start()
+    wait_for("them to be on their way", lambda: backend.held("upload") == 100, 30)
+    before = set(cache_folder(mount).iterdir())
+    with open(session.inputs / "last.wav", "wb", buffering=0) as file:
+        file.write(noise(1000))
+        content, = set(cache_folder(mount).iterdir()) - before
+        shim.hit(shim_module.SYNC, shim_module.FAIL, times=shim_module.FOREVER, error=errno.EIO,
+                 only=content.stat().st_ino)
+        assert error_of(file.close) == errno.EIO
+    shim.rest()
+    backend.no_faults()
+    for thread in others:
+        thread.join()
 
 
 def test_unreadable_content(mount, session, shim):
