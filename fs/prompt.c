@@ -245,8 +245,7 @@ void prompt_truncate(struct handle *h, size_t size)
     if (size >= h->prompt.text.len)
         return;
     h->prompt.text.len = size;
-    if (h->prompt.checked > size)
-        h->prompt.checked = size;
+    h->prompt.checked = 0; /* a character may have been cut */
 }
 
 /* ---- closing ---- */

@@ -1,4 +1,5 @@
 """Writers of `instruct`: what one program wrote is one message, and what can be known beforehand fails."""
+import contextlib
 import errno
 import os
 import signal
@@ -117,6 +118,21 @@ def test_a_character_may_be_split(backend, session):
             file.write(bytes([byte]))
     session.reply()
     assert backend.messages() == ["日本"]
+
+
+@pytest.mark.parametrize("kept, rest, sent", [
+    (1, b"\x82\xac", ["€"]), (2, b"\xac", ["€"]), (3, b"!", ["€!"]), (1, b"\x82", []), (2, b"!", []), (0, b"\xac", []), (2, b"", [])])
+def test_a_character_cut_by_truncation(backend, session, kept, rest, sent):
+    """What is left of it counts with what comes then."""
+    with contextlib.nullcontext() if sent else pytest.raises(OSError) as error:
+        with open(session.instruct, "wb", buffering=0) as file:
+            file.write("€".encode())
+            file.truncate(kept)
+            file.seek(kept)
+            file.write(rest)
+    assert sent or error.value.errno == errno.EILSEQ
+    session.reply()
+    assert backend.messages() == sent
 
 
 def test_a_character_may_not_be_cut(backend, session):
