@@ -209,6 +209,26 @@ def test_mount_command(backend, place, media, way):
     assert run(["flock", place / "state/lock", "true"], timeout=20).returncode == 0
 
 
+@NEEDS_ROOT
+@pytest.mark.parametrize("user, command", [(NOBODY, "mount $P"), (0, "mount $P"), (0, "mount -t fuse.lipsyncfs -o $O lipsyncfs $P")])
+def test_installed(backend, place, media, device, user, command):
+    """The program in a directory of programs, a line in /etc/fstab, and a user who need not be root."""
+    for name in ("bin", "mount"):
+        (place / name).mkdir()
+    os.chown(place, user, user)
+    os.chown(place / "mount", user, user)
+    shutil.copy(BUILD_DIR / "bin/lipsyncfs", place / "bin")
+    options = f"api={backend.url},state_dir={place}/state,cache_dir={place}/cache"
+    (place / "fstab").write_text(f"lipsyncfs {place}/mount fuse.lipsyncfs {options},noauto,user 0 0\n")
+    does = f"{command} && mkdir $P/s && cp {media}/voice.mp3 $P/s/inputs; r=$?; " \
+           f"fusermount3 -u $P && flock {place}/state/lock true && exit $r"
+    script = f'mount --bind {place}/fstab /etc/fstab && mount --bind {place}/bin /usr/local/bin && exec "$@"'
+    done = run(["unshare", "-m", "/bin/sh", "-c", script, "sh", *becoming(user), "/bin/sh", "-c", does],
+               env={**clean_environment(place / "home"), "P": str(place / "mount"), "O": options})
+    assert done.returncode == 0, done.stderr
+    assert [f["name"] for f in backend.files()] == ["voice.mp3"]
+
+
 NAMESPACES = {
     "pid": "unshare -pf --mount-proc",
     "pid, its own /proc unmounted": "unshare -pf",
