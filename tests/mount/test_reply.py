@@ -1,11 +1,15 @@
 """Readers of reply.txt: the text as it comes, to the end of the work, for everyone."""
+import contextlib
 import os
+import re
 import select
+import socket
+import threading
 import time
 
 import pytest
 
-from harness import PATIENCE, ended, in_kernel_wait, run, sh, spawn, wait_for
+from harness import PATIENCE, Mount, ended, in_kernel_wait, run, sh, spawn, wait_for
 
 SLOW = pytest.mark.usefixtures("slow")
 
@@ -162,6 +166,60 @@ def test_readers(session, command):
 def test_the_notice_of_a_quiet_backend(session):
     session.say("make it softer")
     assert "Hang on, still processing..." in session.reply()
+
+
+class Relay:
+    """Passes connections on to the backend, and remembers when each piece of text came by."""
+
+    def __init__(self, port, pattern):
+        self.port, self.pattern = port, re.compile(pattern)
+        self.seen = {}
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.server.accept()
+                backend = socket.create_connection(("127.0.0.1", self.port))
+                for ends in ((client, backend), (backend, client)):
+                    threading.Thread(target=self.pump, args=ends, daemon=True).start()
+
+    def pump(self, source, target):
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                now = time.monotonic()
+                for word in self.pattern.findall(piece):
+                    self.seen.setdefault(word, now)
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("text", ["Piece-{}. ", "Piece-{} is a line.\n"], ids=["sentences", "lines"])
+def test_text_comes_within_50_ms(backend, tmp_path, text):
+    """From the event on the wire to what cat shows, with others reading along."""
+    relay = Relay(backend.port, rb"Piece-\d+")
+    backend.answer(*(text.format(n) for n in range(100, 130)), gap_ms=40)
+    mount = Mount(tmp_path, relay.url)
+    shown = {}
+    try:
+        session = mount.session()
+        session.say("make it softer")
+        readers = [spawn(f"exec cat {session}/reply.txt") for _ in range(10)]
+        with contextlib.ExitStack() as stack:
+            for reader in readers:
+                stack.enter_context(ended(reader))
+            while piece := os.read(readers[0].stdout.fileno(), 65536):
+                for word in relay.pattern.findall(piece):
+                    shown[word] = time.monotonic()
+        mount.unmount()
+    finally:
+        mount.destroy()
+        relay.server.close()
+    late = sorted(shown[word] - relay.seen[word] for word in relay.seen)
+    # What had come before cat began is no measure; and a busy machine may be late now and then.
+    assert len(shown) == 30 and late[24] < 0.05 * PATIENCE, late
 
 
 @SLOW
