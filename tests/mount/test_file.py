@@ -1,4 +1,5 @@
 """An input that is not finished yet is a file like any other: random operations against a plain one."""
+import errno
 import mmap
 import os
 import random
@@ -7,7 +8,7 @@ import pytest
 
 from harness import SANITIZED, run
 
-OPERATIONS = 3000 if SANITIZED else 20000
+OPERATIONS = int(os.environ.get("FILE_OPERATIONS", 3000 if SANITIZED else 20000))
 LARGEST = 1 << 20
 
 
@@ -15,7 +16,7 @@ class Pair:
     """The same file on the mount and elsewhere; everything is done to both and compared."""
 
     def __init__(self, *paths):
-        self.paths = paths
+        self.paths = list(paths)
         self.files = []
         self.open()
 
@@ -80,6 +81,33 @@ class Pair:
                 results.append(action(mapped, at, data))
         assert results[0] == results[1]
 
+    def allocate(self, rng):
+        at, size = rng.randrange(LARGEST), rng.randrange(1, 100_000)
+        for file in self.files:
+            os.posix_fallocate(file, at, size)
+
+    def copy_inside(self, rng):
+        """copy_file_range, or what programs do where there is none."""
+        begin, to, size = rng.randrange(LARGEST), rng.randrange(LARGEST), rng.choice((1, 4096, 70_000))
+        for file in self.files:
+            data = os.pread(file, size, begin)
+            try:
+                done = os.copy_file_range(file, file, size, begin, to)
+            except OSError as error:  # of what overlaps, for one
+                assert error.errno in (errno.EINVAL, errno.EOPNOTSUPP, errno.EXDEV), error
+                done = 0
+            os.pwrite(file, data[done:], to + done)
+
+    def vectors(self, rng):
+        at, pieces = rng.randrange(LARGEST), [rng.randbytes(rng.randrange(3000)) for _ in range(5)]
+        for file in self.files:
+            assert os.pwritev(file, pieces, at) == sum(map(len, pieces))
+
+    def rename(self, rng):
+        for number, path in enumerate(self.paths):
+            self.paths[number] = path.with_name(path.name.rstrip("~") if path.name.endswith("~") else path.name + "~")
+            os.rename(path, self.paths[number])
+
     def sync(self, rng):
         for file in self.files:
             os.fsync(file)
@@ -89,17 +117,18 @@ class Pair:
         assert mine == plain
 
 
-@pytest.mark.limit(300)
+@pytest.mark.limit(60 + OPERATIONS // 100)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_operations(backend, session, tmp_path, seed):
     rng = random.Random(seed)
     pair = Pair(session.inputs / ".scratch.mp4", tmp_path / "plain")
-    actions = [pair.write] * 6 + [pair.read] * 6 + [pair.map_read, pair.map_write, pair.truncate, pair.truncate_path,
-                                                    pair.append, pair.size, pair.sync, pair.reopen]
+    actions = [pair.write] * 6 + [pair.read] * 6 + [
+        pair.map_read, pair.map_write, pair.truncate, pair.truncate_path, pair.append, pair.size, pair.sync, pair.reopen,
+        pair.allocate, pair.copy_inside, pair.vectors, pair.rename]
     try:
         for number in range(OPERATIONS):
             rng.choice(actions)(rng)
-            if number % 500 == 0:
+            if number % 1000 == 0:
                 pair.whole()
     finally:
         pair.close()
@@ -107,12 +136,31 @@ def test_random_operations(backend, session, tmp_path, seed):
     assert backend.requests("upload") == []
 
 
+ENGINES = ["psync", "sync", "pvsync2", "mmap", "libaio", "io_uring", "splice", "psync --direct=1", "libaio --direct=1 --iodepth=8",
+           "io_uring --direct=1 --iodepth=8", "io_uring --fixedbufs=1 --registerfiles=1"]
+
+
 @pytest.mark.limit(120)
-def test_fio_verifies(session):
+@pytest.mark.parametrize("engine", ENGINES)
+def test_fio_verifies(session, engine):
+    blocks = "4k-64k --blockalign=4k --bssplit=4k/40:16k/40:64k" if "direct=1" in engine else "1k-64k"
     done = run(["fio", "--name=verify", f"--filename={session.inputs}/.fio.mp4", "--rw=randwrite", "--size=8m",
-                "--bsrange=1k-64k", "--verify=crc32c", "--do_verify=1", "--ioengine=psync", "--direct=0",
+                *f"--bsrange={blocks}".split(), "--verify=crc32c", "--do_verify=1", *f"--ioengine={engine}".split(),
                 "--verify_fatal=1", "--randrepeat=1", "--thread"], timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.limit(120)
+@pytest.mark.parametrize("engine", ["psync", "libaio", "io_uring", "io_uring --registerfiles=1"])
+def test_fio_writes_an_input(backend, session, engine):
+    """What it wrote is uploaded once, when it has closed its file."""
+    done = run(["fio", "--name=write", f"--filename={session.inputs}/x.mp3", "--rw=write", "--size=3m", "--bs=64k", "--create_on_open=1",
+                "--refill_buffers", *f"--ioengine={engine}".split()])
+    assert done.returncode == 0, done.stdout + done.stderr
+    open(session.instruct, "w").close()
+    assert [f["name"] for f in backend.files()] == ["x.mp3"]
+    assert backend.content(backend.files()[0]) == (session.inputs / "x.mp3").read_bytes()
+    assert os.stat(session.inputs / "x.mp3").st_size == 3 << 20
 
 
 def test_two_handles_see_each_other(session):
