@@ -452,18 +452,21 @@ static int new_reply(struct job *j)
 static void start_next(struct session *s)
 {
     struct job *j = TAILQ_FIRST(&s->jobs);
+    char *message;
 
     if (s->job || !j || s->removed)
         return;
     TAILQ_REMOVE(&s->jobs, j, link);
     s->job = j;
-    if (new_reply(j)) {
+    message = strdup(j->text);
+    if (!message || new_reply(j)) {
+        free(message);
         park_error_all(s->fs, &j->closers, ENOMEM);
         job_leave(j);
         return;
     }
     free(s->message);
-    s->message = strdup(j->text);
+    s->message = message;
     s->message_time = clock_now();
     session_succeeded(s);
     history_add(s, "instruct", j->text);

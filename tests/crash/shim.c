@@ -36,7 +36,7 @@ enum kind {
     KIND_SEND = 64,
     KIND_RECV = 128,
     KIND_ANSWER = 256, /* to the kernel */
-    KIND_ALLOC = 512,  /* by the program itself, not by its libraries */
+    KIND_ALLOC = 512,  /* by the program itself, and for it by libcjson */
     KIND_READ = 1024,
 };
 
@@ -54,28 +54,34 @@ struct control {
 };
 
 static struct control *control;
-static uintptr_t own_start, own_end; /* the program's own code */
+/* The program's own code, and libcjson's: whose allocations can fail. */
+static struct {
+    uintptr_t start, end;
+} code[2];
 
-static int find_own(struct dl_phdr_info *info, size_t size, void *user)
+static int find_code(struct dl_phdr_info *info, size_t size, void *user)
 {
+    int *objects = user, which = (*objects)++ == 0 ? 0 : 1;
+
     (void)size;
-    (void)user;
+    if (which && !strstr(info->dlpi_name, "libcjson.so"))
+        return 0;
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 
         if (p->p_type == PT_LOAD && p->p_flags & PF_X) {
-            own_start = info->dlpi_addr + p->p_vaddr;
-            own_end = own_start + p->p_memsz;
+            code[which].start = info->dlpi_addr + p->p_vaddr;
+            code[which].end = code[which].start + p->p_memsz;
         }
     }
-    return 1; /* the first is the program */
+    return 0;
 }
 
 __attribute__((constructor)) static void start(void)
 {
     const char *path = getenv("SHIM_CONTROL");
+    int fd, objects = 0;
     void *map;
-    int fd;
 
     if (!path || strcmp(program_invocation_short_name, "lipsyncfs") != 0)
         return;
@@ -86,7 +92,7 @@ __attribute__((constructor)) static void start(void)
     close(fd);
     if (map == MAP_FAILED)
         abort();
-    dl_iterate_phdr(find_own, NULL);
+    dl_iterate_phdr(find_code, &objects);
     control = map;
 }
 
@@ -327,8 +333,11 @@ void *__libc_realloc(void *old, size_t size);
 static bool out_of_memory(const void *caller)
 {
     uintptr_t at = (uintptr_t)caller;
+    bool counts = false;
 
-    if (!control || at < own_start || at >= own_end || due(KIND_ALLOC) != ACTION_FAIL)
+    for (int i = 0; i < 2; i++)
+        counts |= at >= code[i].start && at < code[i].end;
+    if (!control || !counts || due(KIND_ALLOC) != ACTION_FAIL)
         return false;
     errno = ENOMEM;
     return true;

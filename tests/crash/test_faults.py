@@ -1,4 +1,4 @@
-"""The disk is full or broken, the clock goes back, memory runs out: an errno, and nothing is lost."""
+"""The disk is full or broken, the clock goes back: an errno, and nothing is lost."""
 import errno
 import hashlib
 import os
@@ -11,7 +11,7 @@ import pytest
 
 import shim as shim_module
 from crash import wav
-from harness import Session, run, wait_for
+from harness import run, wait_for
 
 
 def sent(backend):
@@ -156,41 +156,3 @@ def test_clock_set_back(backend, mount, session, media, shim):
         assert len(backend.messages()) == before + 1
         mount.remount()
         session.wait_status("ready")
-
-
-def main_path(mount, media, name):
-    """What users do, and the errors that it met."""
-    errors = []
-
-    def attempt(call):
-        errors.append(error_of(call))
-    session = Session(mount.point / name)
-    attempt(lambda: os.mkdir(session.path))
-    attempt(lambda: (session.inputs / "clip.mp4").write_bytes((media / "clip.mp4").read_bytes()))
-    attempt(lambda: (session.inputs / ".x.wav.part").write_bytes(noise(500)))
-    attempt(lambda: os.rename(session.inputs / ".x.wav.part", session.inputs / "x.wav"))
-    for words in ("status", "credits", 'title "a"', "export"):
-        attempt(lambda words=words: session.say(words))
-        attempt(lambda: run(["timeout", "-s", "KILL", "20", "cat", session / "reply.txt"]))
-    for file in ("state.json", "timeline.txt", "credits", "status.txt", "history.txt"):
-        attempt(lambda file=file: session.text(file))
-    attempt(lambda: os.rename(session.path, mount.point / f"{name} renamed"))
-    attempt(lambda: os.rmdir(mount.point / f"{name} renamed"))
-    attempt(lambda: os.rmdir(session.path))
-    return errors
-
-
-ALLOWED = {0, errno.ENOENT, errno.ENOMEM, errno.EIO, errno.EEXIST, errno.EPROTO, errno.EREMOTEIO, errno.EAGAIN,
-           errno.ETIMEDOUT, errno.ENOSPC, errno.EINVAL}
-
-
-def test_no_memory(mount, media, shim):
-    """Some allocation fails, another one each time: an errno at worst, and the mount lives on."""
-    chance = random.Random(7)
-    for number in range(12):
-        shim.hit(shim_module.ALLOC, shim_module.FAIL, after=int(1500 * chance.random() ** 2), times=chance.choice((1, 3)))
-        errors = main_path(mount, media, f"s{number}")
-        assert mount.program.running(), mount.program.words()
-        assert set(errors) <= ALLOWED, [errno.errorcode.get(e, e) for e in errors]
-        shim.rest()
-    assert set(main_path(mount, media, "at last")) <= {0, errno.ENOENT}

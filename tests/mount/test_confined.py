@@ -58,6 +58,8 @@ def test_ends_with_its_lookout(mount, session):
     mount.start()
     # The dead mount is there until the new one is.
     wait_for("the new mount", lambda: run(["test", "-d", session]).returncode == 0)
+    wait_for("the unmount", lambda: run(["fusermount3", "-u", mount.point]).returncode == 0)
+    mount.finish()
 
 
 def test_a_lost_lookout(backend, mount, session, media):
