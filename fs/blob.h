@@ -16,7 +16,7 @@ struct blob {
     struct later later;
     struct fs *fs;
     int refs;
-    int users; /* of fd */
+    int users; /* of fd, and of its place in the cache */
     int fd;    /* -1: not open */
     char name[BLOB_NAME_MAX];
     uint64_t size; /* bytes, as counted in fs->cache_used */

@@ -44,10 +44,12 @@ static void end(struct fetch *g, int error)
     while ((p = TAILQ_FIRST(&g->openers))) {
         struct handle *h = park_owner(p);
 
-        if (error)
+        if (error) {
             refuse(h, p, error);
-        else
+        } else {
+            handle_hold_content(h);
             park_open(fs, p, &h->asking.fi);
+        }
     }
     if (g->fd >= 0)
         fs_defer_close(fs, g->fd);
@@ -67,11 +69,11 @@ static void fetched(void *user, const struct fault *f, uint64_t size)
     if (!error && size != g->blob->size)
         error = EPROTO; /* not the bytes that were uploaded */
     if (!error) {
-        g->blob->present = true;
-        g->input->unsynced |= g->input->content == g->blob;
         fs->cache_used += size;
         if (fs->cache_used > fs->options->cache_size)
             inputs_evict(fs, fs->cache_used - fs->options->cache_size);
+        g->blob->present = true; /* from now on it could be dropped itself */
+        g->input->unsynced |= g->input->content == g->blob;
         store_save(s, NULL, NULL);
     } else if (f->kind != FAULT_NONE) {
         session_failed(s, f);

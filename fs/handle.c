@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "inputs.h"
 #include "listing.h"
 #include "prompt.h"
 #include "render.h"
@@ -28,6 +29,16 @@ struct handle *handle_new(struct fs *fs, const struct node *node)
     return h;
 }
 
+void handle_hold_content(struct handle *h)
+{
+    struct blob *b = h->input->content;
+
+    if (!b || h->content)
+        return;
+    h->content = blob_ref(b);
+    b->users++;
+}
+
 void handle_free(struct handle *h)
 {
     struct fs *fs = h->fs;
@@ -39,6 +50,10 @@ void handle_free(struct handle *h)
     bytes_unref(h->snapshot);
     reply_unref(fs, h->reply);
     output_unref(h->output);
+    if (h->content) {
+        blob_unuse(h->content);
+        blob_unref(h->content);
+    }
     if (h->input)
         input_unref(h->input);
     if (h->fd >= 0)

@@ -53,6 +53,7 @@ struct handle {
     off_t read_to; /* reply.txt: where its reader is */
     struct session *session;
     struct input *input;
+    struct blob *content; /* of an input that is open for reading: stays in the cache */
     struct output *output;
     struct bytes *snapshot; /* what is made at open */
     struct reply *reply;
@@ -65,6 +66,9 @@ struct handle {
 
 /* A handle for a node, with references to what it needs. NULL: no memory. Lock held. */
 struct handle *handle_new(struct fs *fs, const struct node *node);
+
+/* Its input's content stays in the cache from now on. Lock held. */
+void handle_hold_content(struct handle *h);
 
 /* Lock held. */
 void handle_free(struct handle *h);

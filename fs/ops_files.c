@@ -284,6 +284,8 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         if (h->input)
             h->input->writers += writable;
         wait = has_to_wait(h, fi);
+        if (h->input && !wait && !(fi->flags & O_TRUNC))
+            handle_hold_content(h);
     }
     fs_unlock(fs);
     if (r) {
