@@ -129,6 +129,12 @@ static bool is_ignored(const char *option)
     return false;
 }
 
+/* Whose fault is it that an option could not be taken? */
+static enum options_result bad_or_failed(void)
+{
+    return errno == ENOMEM ? OPTIONS_FAILED : OPTIONS_BAD;
+}
+
 /* ---- the command line ---- */
 
 enum { DISCARD = 0, KEEP = 1, ERROR = -1 };
@@ -271,9 +277,10 @@ static enum options_result read_command_line(struct given *g, int argc, char **a
     for (int i = 0; i < argc; i++)
         if (fuse_opt_add_arg(&o->args, argv[i]) < 0)
             return OPTIONS_FAILED;
+    errno = 0;
     if (fuse_opt_parse(&o->args, o, stored, NULL) < 0 ||
         fuse_opt_parse(&o->args, g, specs, take) < 0)
-        return OPTIONS_BAD;
+        return bad_or_failed();
     return OPTIONS_GO;
 }
 
@@ -377,6 +384,7 @@ static enum options_result set_all(struct given *g)
             text = s->fallback;
         if (!text)
             continue;
+        errno = 0;
         wrong = set_own(g->options, s, text);
         if (!wrong)
             continue;
@@ -384,7 +392,7 @@ static enum options_result set_all(struct given *g)
             complain("%s=%s: %s", s->environment, text, wrong);
         else
             complain("-o %s=%s: %s", s->name, text, wrong);
-        return OPTIONS_BAD;
+        return bad_or_failed();
     }
     return OPTIONS_GO;
 }

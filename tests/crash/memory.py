@@ -76,9 +76,14 @@ class Life:
         for name in ("state.json", "timeline.txt", "credits", "status.txt", "history.txt"):
             self.attempt(name, lambda name=name: session.text(name))
         self.attempt("ls", lambda: os.listdir(session.inputs))
-        self.attempt("export", lambda: session.say("export"))
-        self.reply()
+        for words in ("status", "credits", "export"):
+            self.attempt(words, lambda words=words: session.say(words))
+            self.reply()
         self.attempt("read", lambda: session.output.read_bytes())
+        moved = self.memory.mount.point / "moved"
+        if self.attempt("mv", lambda: os.rename(session, moved)):
+            while not self.attempt("mv", lambda: os.rename(moved, session)):
+                pass
 
     def check(self):
         """In the next life, with enough memory."""
@@ -139,7 +144,8 @@ class Memory:
 
     def end_life(self):
         """Without a check that all is well: it may have ended by itself, which new_life tells."""
-        run(["fusermount3", "-u", self.mount.point])
+        wait_for("the unmount", lambda: run(["fusermount3", "-u", self.mount.point]).returncode == 0 or
+                 not is_mounted(self.mount.point))
         self.mount.program.process.wait(30)
 
     def step_use(self, number):
