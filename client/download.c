@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "mp4.h"
 #include "sink.h"
 #include "text.h"
@@ -167,7 +168,7 @@ static enum transfer_verdict download_head(void *user, struct transfer *t)
 
 static void report(struct download_call *d, bool last)
 {
-    int64_t now = loop_now_ms();
+    int64_t now = clock_now_ms();
 
     if (!d->progress || (!last && now - d->reported_ms < PROGRESS_EVERY_MS))
         return;

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 /* Kept connections at rest; those in use are not limited. */
 #define CONNECTIONS_KEPT 64L
@@ -30,14 +31,6 @@ struct loop {
     struct loop_task **last;
     bool stopping;
 };
-
-int64_t loop_now_ms(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- tasks ---- */
 
@@ -84,7 +77,7 @@ static void run_tasks(struct loop *loop)
 
 void loop_timer_set(struct loop *loop, struct timer *timer, int64_t delay_ms)
 {
-    timers_set(&loop->timers, timer, loop_now_ms() + (delay_ms > 0 ? delay_ms : 0));
+    timers_set(&loop->timers, timer, clock_now_ms() + (delay_ms > 0 ? delay_ms : 0));
 }
 
 void loop_timer_stop(struct loop *loop, struct timer *timer)
@@ -98,7 +91,7 @@ static int wait_ms(struct loop *loop)
     if (!first)
         return -1;
 
-    int64_t ms = first->due_ms - loop_now_ms();
+    int64_t ms = first->due_ms - clock_now_ms();
     if (ms < 0)
         return 0;
     return ms > INT_MAX ? INT_MAX : (int)ms;
@@ -107,7 +100,7 @@ static int wait_ms(struct loop *loop)
 static void run_timers(struct loop *loop)
 {
     struct timer *timer;
-    int64_t now = loop_now_ms();
+    int64_t now = clock_now_ms();
 
     while ((timer = timers_first(&loop->timers)) && timer->due_ms <= now) {
         timers_stop(&loop->timers, timer);

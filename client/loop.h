@@ -46,10 +46,7 @@ void loop_free(struct loop *loop);
 /* Runs the task soon, in order of posting. Any thread. */
 void loop_post(struct loop *loop, struct loop_task *task);
 
-/* CLOCK_MONOTONIC, ms; any thread. */
-int64_t loop_now_ms(void);
-
-/* delay 0: soon, but not before the caller has returned. */
+/* By the clock of clock.h. delay 0: soon, but not before the caller has returned. */
 void loop_timer_set(struct loop *loop, struct timer *timer, int64_t delay_ms);
 void loop_timer_stop(struct loop *loop, struct timer *timer);
 

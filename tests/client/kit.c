@@ -208,6 +208,32 @@ void told_wait_order(struct told *t, const char *beginning)
     assert_int_equal(err, 0);
 }
 
+void told_wait_event(struct told *t, char what)
+{
+    struct timespec until = deadline();
+    int err = 0;
+
+    pthread_mutex_lock(&lock);
+    while (!strchr(t->before_end, what) && !err)
+        err = pthread_cond_timedwait(&changed, &lock, &until);
+    pthread_mutex_unlock(&lock);
+    assert_int_equal(err, 0);
+}
+
+size_t told_wait_text(struct told *t, size_t len)
+{
+    struct timespec until = deadline();
+    int err = 0;
+
+    pthread_mutex_lock(&lock);
+    while (t->text_len < len && !err)
+        err = pthread_cond_timedwait(&changed, &lock, &until);
+    len = t->text_len;
+    pthread_mutex_unlock(&lock);
+    assert_int_equal(err, 0);
+    return len;
+}
+
 bool told_ended(struct told *t)
 {
     pthread_mutex_lock(&lock);

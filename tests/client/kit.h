@@ -62,6 +62,12 @@ void told_wait(struct told *t);
 /* Waits until the order of a turn's events begins so. */
 void told_wait_order(struct told *t, const char *beginning);
 
+/* Waits until there is such an event among them. */
+void told_wait_event(struct told *t, char what);
+
+/* Waits until a turn told at least so many bytes of text; how many they are. */
+size_t told_wait_text(struct told *t, size_t len);
+
 /* Has the end come? */
 bool told_ended(struct told *t);
 

@@ -215,7 +215,7 @@ static bool play(struct connection *c, const struct peer_answer *a)
     if (a->hold && !wait_permit(c->peer))
         return false;
     send_first(c->fd, a);
-    if (a->rest) {
+    for (unsigned i = 0; a->rest && (i == 0 || i < a->rests); i++) {
         if (!wait_permit(c->peer))
             return false;
         if (a->chunked)

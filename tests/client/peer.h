@@ -26,6 +26,7 @@ struct peer_answer {
     const char *body;    /* NULL: empty */
     size_t body_len;     /* 0: up to its NUL */
     const char *rest;    /* raw; sent when peer_go_on() was called; NULL: none */
+    unsigned rests;      /* how often, each after a peer_go_on() of its own; 0: once */
     enum peer_end end;
     size_t read_only; /* reads only that much of the request's body before it answers; 0: all */
     bool chunked; /* an event stream: `body` and `rest` go as chunks; PEER_KEEP and PEER_CLOSE end
