@@ -325,8 +325,8 @@ static void read_reply(fuse_req_t req, struct handle *h, size_t size, off_t offs
     if (!p)
         return;
     fs_lock(fs);
-    h->read_to = offset; /* poll() asks for what comes behind this */
-    reply_read(fs, h->reply, p, size, offset, nonblock);
+    /* poll() asks for what comes behind what was read */
+    h->read_to = offset + (off_t)reply_read(fs, h->reply, p, size, offset, nonblock);
     fs_unlock(fs);
 }
 

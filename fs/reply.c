@@ -96,11 +96,15 @@ void reply_unref(struct fs *fs, struct reply *r)
     }
 }
 
-static void answer(struct fs *fs, struct reply *r, struct parked *p, size_t size, off_t offset)
+/* With how many bytes. */
+static size_t answer(struct fs *fs, struct reply *r, struct parked *p, size_t size, off_t offset)
 {
     size_t have = r->text && (uint64_t)offset < r->len ? r->len - (size_t)offset : 0;
 
-    park_bytes(fs, p, have ? r->text + offset : "", have < size ? have : size);
+    if (have < size)
+        size = have;
+    park_bytes(fs, p, size ? r->text + offset : "", size);
+    return size;
 }
 
 static void wake_readers(struct fs *fs, struct reply *r)
@@ -220,26 +224,25 @@ static void reader_gives_up(struct fs *fs, struct parked *p, void *owner, int er
     park_error(fs, p, error);
 }
 
-void reply_read(struct fs *fs, struct reply *r, struct parked *p, size_t size, off_t offset,
-                bool nonblock)
+size_t reply_read(struct fs *fs, struct reply *r, struct parked *p, size_t size, off_t offset,
+                  bool nonblock)
 {
     struct reader *reader;
 
-    if (r->ended || (uint64_t)offset < r->len) {
-        answer(fs, r, p, size, offset);
-        return;
-    }
+    if (r->ended || (uint64_t)offset < r->len)
+        return answer(fs, r, p, size, offset);
     if (nonblock) {
         park_error(fs, p, EAGAIN);
-        return;
+        return 0;
     }
     reader = malloc(sizeof(*reader));
     if (!reader) {
         park_error(fs, p, ENOMEM);
-        return;
+        return 0;
     }
     *reader = (struct reader){r, size, offset};
     park_wait(fs, p, &r->readers, 0, reader_gives_up, reader);
+    return 0;
 }
 
 static void let_go_oldest(struct fs *fs, struct reply *r)
@@ -260,22 +263,18 @@ static void let_go_oldest(struct fs *fs, struct reply *r)
 
 unsigned reply_poll(struct fs *fs, struct reply *r, off_t offset, struct fuse_pollhandle *ph)
 {
+    unsigned events = r->ended || (uint64_t)offset < r->len ? POLLIN | POLLRDNORM : 0;
     struct reply_poll *p;
 
-    if (r->ended || (uint64_t)offset < r->len) {
-        if (ph)
-            fuse_pollhandle_destroy(ph);
-        return POLLIN | POLLRDNORM;
-    }
     if (!ph)
-        return 0;
-    p = malloc(sizeof(*p));
+        return events;
+    p = r->ended ? NULL : malloc(sizeof(*p));
     if (!p) {
         fuse_pollhandle_destroy(ph);
-        return POLLERR;
+        return r->ended ? events : POLLERR;
     }
     let_go_oldest(fs, r);
     p->ph = ph;
     LIST_INSERT_HEAD(&r->polls, p, link);
-    return 0;
+    return events;
 }

@@ -21,8 +21,8 @@ struct reply_poll;
 struct reply {
     int refs;
     bool current; /* its session's; the one reference left is then the session's */
-    char *text; /* NULL while only on disk */
-    size_t len; /* bytes, in memory or on disk */
+    char *text;   /* NULL while only on disk */
+    size_t len;   /* bytes, in memory or on disk */
     size_t room;
     bool final;  /* nothing will be added; its readers are told when it is on disk */
     bool ended;  /* they were told */
@@ -59,12 +59,12 @@ void reply_set_stored(struct reply *r);
  * needed). */
 void reply_set_text(struct reply *r, char *text, size_t len);
 
-/* Answers the read, or parks it. */
-void reply_read(struct fs *fs, struct reply *r, struct parked *p, size_t size, off_t offset,
-                bool nonblock);
+/* Answers the read, or parks it. Returns how many bytes it answered with. */
+size_t reply_read(struct fs *fs, struct reply *r, struct parked *p, size_t size, off_t offset,
+                  bool nonblock);
 
-/* Tells the events at the reader's offset; keeps `ph` (may be NULL) until there are any. The size
- * at rest. */
+/* Tells the events at the reader's offset, and by `ph` (may be NULL) that there is more, also to
+ * one who has not read what there was (edge-triggered epoll waits for just that). */
 unsigned reply_poll(struct fs *fs, struct reply *r, off_t offset, struct fuse_pollhandle *ph);
 
 #endif

@@ -74,13 +74,15 @@ def test_nonblock(session):
 
 
 @SLOW
-@pytest.mark.parametrize("poller", [select.poll, select.epoll])
-def test_poll(session, poller):
+@pytest.mark.parametrize("poller, events", [
+    (select.poll, select.POLLIN), (select.epoll, select.EPOLLIN), (select.epoll, select.EPOLLIN | select.EPOLLET)],
+    ids=["poll", "epoll", "epoll, edges"])
+def test_poll(session, poller, events):
     session.say("make it softer")
     fd = os.open(session / "reply.txt", os.O_RDONLY | os.O_NONBLOCK)
     try:
         poll = poller()
-        poll.register(fd, select.POLLIN)
+        poll.register(fd, events)
         scale = 1000 if poller is select.poll else 1
         text, waited = b"", 0
         while True:
@@ -88,15 +90,36 @@ def test_poll(session, poller):
                 piece = os.read(fd, 4096)
             except BlockingIOError:
                 waited += 1
-                events = poll.poll(20 * PATIENCE * scale)
-                assert [(fd, events[0][1] & select.POLLIN)] == [(fd, select.POLLIN)]
+                ready = poll.poll(20 * PATIENCE * scale)
+                assert [(f, e & select.POLLIN) for f, e in ready] == [(fd, select.POLLIN)]
                 continue
             if not piece:
                 break
             text += piece
         assert waited >= 2 and text.split() == [b"One.", b"Two.", b"Three."]
         wait_for("the end", lambda: session.status()[""] in ("idle", "ready"))
-        assert poll.poll(1 * scale)
+        assert events & select.EPOLLET or poll.poll(1 * scale)
+    finally:
+        os.close(fd)
+
+
+@SLOW
+@pytest.mark.parametrize("size", [4096, 3])
+def test_poll_tells_the_truth(session, size):
+    """What it calls readable is: no read after it would wait."""
+    session.say("make it softer")
+    fd = os.open(session / "reply.txt", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        text = b""
+        while True:
+            assert poll.poll(20000 * PATIENCE)
+            piece = os.read(fd, size)
+            if not piece:
+                break
+            text += piece
+        assert text.split() == [b"One.", b"Two.", b"Three."]
     finally:
         os.close(fd)
 
@@ -159,6 +182,18 @@ def test_readers(session, command):
     glue = "" if command.endswith("=") else " "
     done = sh(f"{command}{glue}{session}/reply.txt")
     assert done.returncode == 0 and done.stdout.strip() not in ("", "0"), done.stderr
+
+
+@SLOW
+def test_tail_follows(session):
+    session.say("make it softer")
+    with ended(spawn(["tail", "-n", "+1", "-f", session / "reply.txt"])) as tail:
+        shown = b""
+        while shown.split() != [b"One.", b"Two.", b"Three."]:
+            ready, _, _ = select.select([tail.stdout], [], [], 20 * PATIENCE)
+            assert ready, shown
+            shown += os.read(tail.stdout.fileno(), 65536)
+        assert tail.poll() is None
 
 
 @SLOW
