@@ -163,7 +163,7 @@ REFUSED = {
 def test_refused(backend, session, tmp_path, line):
     message = tmp_path / "m"
     message.write_text(WORDS + "\n")
-    done = sh(line, env={**os.environ, "I": str(session.instruct), "M": str(message)})
+    done = sh(line, cwd=tmp_path, env={**os.environ, "I": str(session.instruct), "M": str(message)})
     assert done.returncode != 0 and done.stderr.strip()
     assert backend.messages() == []
     assert run(["test", "-f", session.instruct]).returncode == 0
