@@ -7,10 +7,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +23,7 @@
 #include "names.h"
 #include "watchers.h"
 
+#define NAME "lipsync-lookout"
 #define STACK_BYTES (256u << 10)
 #define PAST_FLUSHER 0xff /* a byte on the way to the answer, which is one byte, too */
 
@@ -37,9 +43,16 @@ union passed {
     char space[CMSG_SPACE(sizeof(int))];
 };
 
+/* Seen by both processes. */
+struct shared {
+    pthread_mutex_t program_lives; /* held by its first thread */
+    _Atomic dev_t device;          /* of the mount; 0: not yet */
+};
+
 static struct {
     int fd; /* where questions are put */
     pid_t pid;
+    struct shared *shared;
 } lookout = {.fd = -1};
 
 /* ---- the lookout's process ---- */
@@ -145,6 +158,34 @@ static int detach(const char *mountpoint)
     return status == 0 ? 0 : EBUSY;
 }
 
+/* By its control file, or, where that is not to be had, as root by a forced unmount, which the open
+ * directory keeps from being more than that. */
+static void end_connection(const char *mountpoint, dev_t device)
+{
+    struct statx stx;
+    char path[64];
+    int fd, root;
+
+    snprintf(path, sizeof(path), "/sys/fs/fuse/connections/%u/abort", minor(device));
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, "1", 1) == 1)
+        return;
+    root = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0 || statx(root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) ||
+        makedev(stx.stx_dev_major, stx.stx_dev_minor) != device)
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", root);
+    umount2(path, MNT_FORCE);
+}
+
+/* The kernel gives the lock away when its owner dies, whatever becomes of his other threads. */
+static void *outlive(void *mountpoint)
+{
+    if (pthread_mutex_lock(&lookout.shared->program_lives) == EOWNERDEAD && lookout.shared->device)
+        end_connection(mountpoint, lookout.shared->device);
+    _exit(0);
+}
+
 /* The next question and where its answer goes. False: the program has ended. */
 static bool receive(int fd, struct question *q, int *out)
 {
@@ -171,15 +212,19 @@ static _Noreturn void keep_lookout(int fd, const char *mountpoint)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     struct question q;
+    pthread_t thread;
     int out;
 
+    /* Not ended along with the program: neither as its group nor by its name. */
+    setsid();
+    prctl(PR_SET_NAME, NAME);
     /* Whoever reads what the program says must not wait for us, too. */
     for (int i = 0; i < 3; i++)
         dup2(null, i);
     dup2(fd, 3);
     close_range(4, ~0u, 0);
     fcntl(3, F_SETFD, FD_CLOEXEC);
-    if (chdir("/"))
+    if (chdir("/") || pthread_create(&thread, NULL, outlive, (void *)mountpoint))
         _exit(1);
     while (receive(3, &q, &out)) {
         if (q.what == DETACH)
@@ -192,16 +237,38 @@ static _Noreturn void keep_lookout(int fd, const char *mountpoint)
 
 /* ---- the program ---- */
 
+/* Held by this thread from now on. */
+static int share(void)
+{
+    struct shared *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_mutexattr_t attr;
+    int r;
+
+    if (shared == MAP_FAILED)
+        return -errno;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    r = pthread_mutex_init(&shared->program_lives, &attr);
+    pthread_mutexattr_destroy(&attr);
+    if (!r)
+        r = pthread_mutex_lock(&shared->program_lives);
+    lookout.shared = shared;
+    return -r;
+}
+
 int lookout_start(const char *mountpoint)
 {
-    int fds[2];
+    int fds[2], r = share();
 
+    if (r)
+        return r;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
         return -errno;
     lookout.pid = fork();
     if (lookout.pid < 0) {
-        int r = -errno;
-
+        r = -errno;
         close(fds[0]);
         close(fds[1]);
         return r;
@@ -221,6 +288,8 @@ void lookout_stop(void)
     lookout.fd = -1;
     while (waitpid(lookout.pid, NULL, 0) < 0 && errno == EINTR)
         ;
+    munmap(lookout.shared, sizeof(*lookout.shared));
+    lookout.shared = NULL;
 }
 
 static bool put(const struct question *q, int out)
@@ -290,6 +359,11 @@ static int ask(const struct question *q, int patience_ms)
         byte = -ENODATA;
     close(fds[0]);
     return byte;
+}
+
+void lookout_mounted(dev_t device)
+{
+    lookout.shared->device = device;
 }
 
 int lookout_detach(void)

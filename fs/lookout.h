@@ -5,7 +5,10 @@
  *
  * It is forked before anything worth protecting is in memory, hears of nothing but questions, and
  * ends when the program does, however that is. It holds no descriptor of the mount, so a program
- * that is killed leaves no mount that seems alive.
+ * that is killed leaves no mount that seems alive. For that it does one thing more: a thread of the
+ * program that is inside a call on our own mount when the program is killed may wait there for
+ * somebody who waits for the program's answer. Such a process would never end, nor would its
+ * connection, so the lookout ends the connection when the program's first thread dies.
  *
  * Who looks into a process that is inside execve() sleeps until that is over; and an execve() that
  * closes a descriptor of ours sleeps until its FLUSH is answered. So each question has a thread in
@@ -28,6 +31,9 @@
 /* Before there are threads, with the signals blocked and ignored as the lookout shall have them.
  * It keeps none of our descriptors. 0 or -errno. */
 int lookout_start(const char *mountpoint);
+
+/* The mount is there, and is this device. Without it a kill is left to the kernel. */
+void lookout_mounted(dev_t device);
 
 /* Takes away what is mounted at the mount point, busy or not. 0 or a negative errno. */
 int lookout_detach(void);

@@ -235,6 +235,8 @@ static int mount_it(void)
         return -1;
     if (mounts_find(options.mountpoint, &entry) == 0)
         fs.device = entry.device;
+    if (fs.device)
+        lookout_mounted(fs.device);
     return 0;
 }
 

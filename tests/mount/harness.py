@@ -40,6 +40,11 @@ def is_mounted(path):
         return any(line.split()[4] == escaped for line in lines)
 
 
+def take_away(point, user=()):
+    """As users unmount. A desktop's services look into new mounts; who is inside is soon out again."""
+    wait_for(f"{point} to be free", lambda: run([*user, "fusermount3", "-u", point]).returncode == 0, 5)
+
+
 def sh(command, cwd=None, timeout=30, shell="/bin/bash", env=None, stdin=None):
     """Runs a shell line as a user would; its whole process group ends with it."""
     return run([shell, "-c", command], cwd, timeout, env, stdin)
@@ -315,8 +320,7 @@ class Mount:
     def unmount(self):
         """As a user does; and nothing may have gone wrong until then."""
         if self.program.running():
-            done = run([*self.user, "fusermount3", "-u", self.point])
-            assert done.returncode == 0, done.stderr
+            take_away(self.point, self.user)
         self.finish()
 
     def finish(self):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import BUILD_DIR, PATIENCE, ended, in_kernel_wait, is_mounted, run, sh, spawn, wait_for
+from harness import BUILD_DIR, PATIENCE, ended, in_kernel_wait, is_mounted, run, sh, spawn, take_away, wait_for
 
 PROGRAM = BUILD_DIR / "bin/lipsyncfs"
 
@@ -80,10 +80,10 @@ def test_in_the_background(mount):
         assert os.listdir(mount.point)
         os.mkdir(mount.point / "s")
     finally:
-        assert run(["fusermount3", "-u", mount.point]).returncode == 0
+        take_away(mount.point)
     wait_for("its end", lambda: run([PROGRAM, "-o", options(mount), mount.point], env=mount.env).returncode == 0)
     assert "s" in os.listdir(mount.point)
-    assert run(["fusermount3", "-u", mount.point]).returncode == 0
+    take_away(mount.point)
     lock_is_free(mount)
 
 
@@ -146,7 +146,7 @@ def test_names_with_spaces(backend, tmp_path):
     assert done.returncode == 0, done.stderr
     assert is_mounted(point)
     assert sh(f"mkdir '{point}/s' && ls -lR '{point}'").returncode == 0
-    assert run(["fusermount3", "-u", point]).returncode == 0
+    take_away(point)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -162,4 +162,4 @@ def test_mount_command(backend, tmp_path):
         assert "README.txt" in os.listdir(point)
         assert "lipsyncfs" in open("/proc/self/mountinfo").read()
     finally:
-        assert run(["fusermount3", "-u", point]).returncode == 0
+        take_away(point)
