@@ -3,6 +3,7 @@
  * first; what is left without a partner was added or removed.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@
 #define LINES_MAX 40
 #define ALIKE_MAX 8 /* segments looked at to tell whether two tracks are the same one */
 #define NO_PARTNER SIZE_MAX
+#define FACTOR_MAX 10.0 /* the loudest volume that is a factor */
+#define PERCENT_MAX 32  /* bytes of a percentage in words */
 
 /* ---- pairing ---- */
 
@@ -254,18 +257,42 @@ static void tell_times(struct words *w, const struct track *t, const struct segm
     }
 }
 
+/* "80%" or "33.3%"; the point is a point in every locale. */
+static void percent_of(double percent, char out[PERCENT_MAX])
+{
+    long long tenths = (long long)(percent * 10 + 0.5);
+    if (tenths % 10)
+        snprintf(out, PERCENT_MAX, "%lld.%lld%%", tenths / 10, tenths % 10);
+    else
+        snprintf(out, PERCENT_MAX, "%lld%%", tenths / 10);
+}
+
 static bool differs(double a, double b)
 {
     double d = a - b;
     return d > 1e-6 || d < -1e-6;
 }
 
-static void tell_volume(struct words *w, const struct track *t, const struct segment *a,
-                        const struct segment *b)
+/* 1 is 100%, unless one of the two is so much that they must be percents themselves. */
+static void tell_volume(struct words *w, const struct track *t, const char *name, double was,
+                        double is)
 {
-    if (!differs(a->volume, b->volume) || !begin_line(w))
+    double most = was > is ? was : is, percent = most > FACTOR_MAX ? 1 : 100;
+    bool told = was >= 0 && is >= 0 && most <= 100 * FACTOR_MAX;
+    char from[PERCENT_MAX], to[PERCENT_MAX];
+
+    if (!differs(was, is) || !begin_line(w))
         return;
-    buffer_addf(&w->text, _("Track %zu: changed the volume of %s"), t->number, name_of(b));
+    percent_of(told ? was * percent : 0, from);
+    percent_of(told ? is * percent : 0, to);
+    if (name && told)
+        buffer_addf(&w->text, _("Track %zu: volume of \"%s\" %s -> %s"), t->number, name, from, to);
+    else if (name)
+        buffer_addf(&w->text, _("Track %zu: changed the volume of \"%s\""), t->number, name);
+    else if (told)
+        buffer_addf(&w->text, _("Track %zu: volume %s -> %s"), t->number, from, to);
+    else
+        buffer_addf(&w->text, _("Track %zu: changed the volume"), t->number);
     end_line(w);
 }
 
@@ -279,10 +306,7 @@ static int compare_track(struct words *w, const struct track *a, const struct tr
         return err;
     pair(&p, SEGMENT_WAYS, COUNT(SEGMENT_WAYS), a->segments, b->segments, sizeof(*a->segments));
 
-    if (differs(a->volume, b->volume) && begin_line(w)) {
-        buffer_addf(&w->text, _("Track %zu: changed the volume"), b->number);
-        end_line(w);
-    }
+    tell_volume(w, b, NULL, a->volume, b->volume);
     for (size_t i = 0; i < a->kept && !err; i++)
         if (p.old_side[i] == NO_PARTNER)
             err = tell_segment(w, b->number, &a->segments[i], false);
@@ -295,7 +319,7 @@ static int compare_track(struct words *w, const struct track *a, const struct tr
         const struct segment *was = &a->segments[p.new_side[i]];
         tell_name(w, b, was, s);
         tell_times(w, b, was, s);
-        tell_volume(w, b, was, s);
+        tell_volume(w, b, name_of(s), was->volume, s->volume);
     }
     pairing_release(&p);
     return err;

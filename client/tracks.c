@@ -78,7 +78,6 @@ static const struct {
     {"targetTimerange", RANGE},
     {"volume", VOLUME},
     {"vol", VOLUME},
-    {"gain", VOLUME},
 };
 
 /* The known members of one object; .text is NULL for what is missing. */

@@ -155,7 +155,7 @@ def test_a_silent_edit_that_did_nothing(backend, session, media):
 
 
 @pytest.mark.parametrize("words, told", [('add the title "Hello"', ["Hello"]), ("trim to 2 s", ["clip.mp4 lasts 2s instead of 5s"]),
-                                          ("voice at 50%", ["volume of voice.wav"])])
+                                          ("voice at 50%", ['volume of "voice.wav" 100% -> 50%'])])
 def test_what_changed(backend, session, media, words, told):
     filmed(session, media)
     say(session, "sync this voiceover to the speaker")

@@ -310,11 +310,29 @@ static void changes(void **state)
         {STATE(TRACK("0", "{\"name\":\"a\"}")), STATE(TRACK("0", "{\"name\":\"a\",\"d\":1000}")),
          true, "Track 1: a lasts 1s\n"},
 
-        /* volume */
+        /* volume: a factor, or percents if it is too much for one; numbers only if both are known
+         */
         {STATE(TRACK("1", "{\"name\":\"a\",\"d\":1,\"volume\":1.0}")),
          STATE(TRACK("1", "{\"name\":\"a\",\"d\":1,\"m\":{\"volume\":0.5}}")), true,
-         "Track 1: changed the volume of a\n"},
+         "Track 1: volume of \"a\" 100% -> 50%\n"},
+        {STATE(TRACK("1", "{\"d\":1,\"vol\":0.333}")), STATE(TRACK("1", "{\"d\":1,\"vol\":0}")),
+         true, "Track 1: volume of \"unnamed\" 33.3% -> 0%\n"},
+        {STATE(TRACK("1", "{\"name\":\"a\",\"volume\":100}")),
+         STATE(TRACK("1", "{\"name\":\"a\",\"volume\":1.5}")), true,
+         "Track 1: volume of \"a\" 100% -> 1.5%\n"},
+        {STATE(TRACK("1", "{\"name\":\"a\"}")),
+         STATE(TRACK("1", "{\"name\":\"a\",\"volume\":1.5}")), true,
+         "Track 1: changed the volume of \"a\"\n"},
+        {STATE(TRACK("1", "{\"name\":\"a\",\"volume\":1}")),
+         STATE(TRACK("1", "{\"name\":\"a\",\"volume\":1e300}")), true,
+         "Track 1: changed the volume of \"a\"\n"},
+        {STATE(TRACK("1", "{\"name\":\"a\",\"volume\":1}")),
+         STATE(TRACK("1", "{\"name\":\"a\",\"volume\":-6}")), true,
+         "Track 1: changed the volume of \"a\"\n"},
         {STATE("{\"tt\":1,\"volume\":1,\"sg\":[{\"name\":\"a\"}]}"),
+         STATE("{\"tt\":1,\"volume\":0.2,\"sg\":[{\"name\":\"a\"}]}"), true,
+         "Track 1: volume 100% -> 20%\n"},
+        {STATE("{\"tt\":1,\"sg\":[{\"name\":\"a\"}]}"),
          STATE("{\"tt\":1,\"volume\":0.2,\"sg\":[{\"name\":\"a\"}]}"), true,
          "Track 1: changed the volume\n"},
 
