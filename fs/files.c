@@ -83,6 +83,11 @@ int files_open_dir(const char *path, int *fd_out)
     return 0;
 }
 
+static bool is_private(const struct stat *st)
+{
+    return st->st_uid == geteuid() && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
 int files_check_private_dir(int dirfd)
 {
     struct stat st;
@@ -91,7 +96,16 @@ int files_check_private_dir(int dirfd)
         return -errno;
     if (!S_ISDIR(st.st_mode))
         return -ENOTDIR;
-    return st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)) ? 0 : -EPERM;
+    return is_private(&st) ? 0 : -EPERM;
+}
+
+int files_check_private_file(int dirfd, const char *name)
+{
+    struct stat st;
+
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return S_ISREG(st.st_mode) && is_private(&st) ? 0 : -EPERM;
 }
 
 int files_sync_dir(int dirfd)
@@ -217,6 +231,8 @@ int files_read(int dirfd, const char *name, size_t max, char **out, size_t *len)
         rc = -errno;
     else if (!S_ISREG(st.st_mode))
         rc = -EINVAL;
+    else if (!is_private(&st))
+        rc = -EPERM;
     else if ((uint64_t)st.st_size > max)
         rc = -EFBIG;
     else

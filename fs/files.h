@@ -22,6 +22,9 @@ int files_open_dir(const char *path, int *fd_out);
 /* Owned by us and writable by nobody else, or -EPERM. */
 int files_check_private_dir(int dirfd);
 
+/* A regular file, owned by us and writable by nobody else, or not there; else -EPERM. */
+int files_check_private_file(int dirfd, const char *name);
+
 #define FILES_TEMPORARY ".tmp-" /* begins the names of files that are not finished */
 
 /* Replaces the file as a whole: readers and crashes see the old one or the new one. `sync`: both
@@ -30,7 +33,8 @@ int files_write_atomic(int dirfd, const char *name, const void *data, size_t len
                        bool sync);
 
 /* The whole file, malloc'd and NUL-terminated (len counts without it); the caller frees it. -EFBIG
- * over `max` bytes, -EINVAL if it is no regular file. */
+ * over `max` bytes, -EINVAL if it is no regular file, -EPERM if it is not ours or others may write
+ * it. */
 int files_read(int dirfd, const char *name, size_t max, char **out, size_t *len);
 
 /* An exclusive lock that lives as long as *fd_out is open. -EWOULDBLOCK if another holds it. */

@@ -19,7 +19,15 @@
 
 int store_open_session_dir(struct store *st, const char *uuid)
 {
-    return openat(st->sessions_dir, uuid, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(st->sessions_dir, uuid, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int r = fd < 0 ? 0 : files_check_private_dir(fd);
+
+    if (r) {
+        close(fd);
+        errno = -r;
+        return -1;
+    }
+    return fd;
 }
 
 size_t store_file_size(int dir, const char *name)

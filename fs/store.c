@@ -34,7 +34,13 @@ static int open_below(int dir, const char *name, int *fd)
     if (r && r != -EEXIST)
         return r;
     *fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    return *fd < 0 ? -errno : 0;
+    return *fd < 0 ? -errno : files_check_private_dir(*fd);
+}
+
+static const char *why_not(int error)
+{
+    return error == -EPERM ? _("it must belong to you, and nobody else may write there")
+                           : strerror(-error);
 }
 
 /* The folder in the cache is named by an id in the state directory, so two registries may share a
@@ -93,9 +99,13 @@ int store_open(struct fs *fs, char *why, size_t size)
 
     r = open_private(fs->options->state_dir, &st->state_dir);
     if (r) {
-        snprintf(why, size, _("state directory %s: %s"), fs->options->state_dir,
-                 r == -EPERM ? _("it must belong to you, and nobody else may write there")
-                             : strerror(-r));
+        snprintf(why, size, _("state directory %s: %s"), fs->options->state_dir, why_not(r));
+        return r;
+    }
+    /* Somebody else's token would send what is said here to their account. */
+    r = files_check_private_file(st->state_dir, "token");
+    if (r) {
+        snprintf(why, size, "%s/token: %s", fs->options->state_dir, why_not(r));
         return r;
     }
     r = files_lock(st->state_dir, "lock", &st->lock_fd);
@@ -109,14 +119,12 @@ int store_open(struct fs *fs, char *why, size_t size)
     if (!r)
         r = open_below(st->state_dir, "removed", &st->removed_dir);
     if (r) {
-        snprintf(why, size, _("state directory %s: %s"), fs->options->state_dir, strerror(-r));
+        snprintf(why, size, _("state directory %s: %s"), fs->options->state_dir, why_not(r));
         return r;
     }
     r = open_cache(fs);
     if (r)
-        snprintf(why, size, _("cache directory %s: %s"), fs->options->cache_dir,
-                 r == -EPERM ? _("it must belong to you, and nobody else may write there")
-                             : strerror(-r));
+        snprintf(why, size, _("cache directory %s: %s"), fs->options->cache_dir, why_not(r));
     return r;
 }
 
