@@ -3,10 +3,9 @@
  *
  * FLUSH comes at every close of every duplicate of a descriptor. It is the last one exactly when no
  * process has the file open for writing any more: the closed descriptor has left its table by then,
- * and the flusher waits for our answer. So the links of /proc/<pid>/fd are read, and fdinfo of
- * those that fit. Nothing here sends a request to the mount (no stat, no open), so it may run
- * inside one; no state, any thread, a few milliseconds for some hundred processes; not under a
- * lock.
+ * and the flusher waits for our answer. So the descriptors of all processes are looked at (see
+ * descriptors.h: no request to a mount, no waiting, but a few milliseconds for some hundred
+ * processes; not under a lock). No state, any thread.
  *
  * What it cannot tell: two open files of one name. While two handles of a file are open for
  * writing, the close of the first says CLOSER_OTHERS although no duplicate of *its* handle is left.
@@ -23,11 +22,10 @@
 #include <sys/types.h>
 
 struct closer_file {
-    const char *tail;                 /* path below the mount point: "/session/inputs/name" */
-    uint64_t ino;                     /* st_ino as the mount gives it; 0: not compared */
-    dev_t device;                     /* of the mount, see mounts.h; 0: not compared */
-    void (*past_flusher)(void *user); /* once the flusher itself was looked into; may be NULL */
-    void *user;
+    const char *tail; /* path below the mount point: "/session/inputs/name" */
+    uint64_t ino;     /* st_ino as the mount gives it; 0: the tail decides */
+    dev_t device;     /* of the mount; 0: not known, then the tail decides, too */
+    int mount_id;     /* see mounts.h */
 };
 
 enum closer_state {
@@ -35,9 +33,8 @@ enum closer_state {
     CLOSER_OTHERS,  /* another process, or another descriptor of this one, still has */
     CLOSER_UNKNOWN, /* no other was seen, but the flusher cannot be looked into */
     CLOSER_KILLED,  /* as CLOSER_LAST, and a signal is ending the flusher: its work is unfinished */
-    CLOSER_LOCKED,  /* (lookout_closer) the flusher is inside execve(): it cannot be looked into
-                       before  the  FLUSH is answered, and must not be kept waiting; RELEASE will tell
-                     */
+    CLOSER_EXECUTING, /* it is execve() that closes the file. To be answered at once, for nobody
+                         could look into the process meanwhile: RELEASE will tell */
 };
 
 /* To be called before a FLUSH is answered. `tid` is the requester's thread as FUSE tells it, 0 in

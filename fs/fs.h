@@ -70,7 +70,8 @@ struct fs {
 
     uid_t uid;
     gid_t gid;
-    dev_t device; /* of the mount */
+    dev_t device; /* of the mount; 0: not known */
+    int mount_id;
     struct timespec started;
     char *readme;
     size_t readme_len;

@@ -604,7 +604,8 @@ static enum closer_state look(struct input *in, struct parked *p)
 {
     struct fs *fs = in->session->fs;
     char tail[3 * NAMES_MAX];
-    struct closer_file file = {.tail = tail, .ino = in->ino, .device = fs->device};
+    struct closer_file file = {
+        .tail = tail, .ino = in->ino, .device = fs->device, .mount_id = fs->mount_id};
 
     fs_lock(fs);
     snprintf(tail, sizeof(tail), "/%s/inputs/%s", in->session->name, in->name);
@@ -634,7 +635,7 @@ void input_flush(struct input *in, struct parked *p)
         park_error(fs, p, 0);
         fs_unlock(fs);
         pthread_mutex_unlock(&in->io);
-    } else if (state == CLOSER_OTHERS || state == CLOSER_LOCKED) {
+    } else if (state == CLOSER_OTHERS || state == CLOSER_EXECUTING) {
         fs_lock(fs);
         park_error(fs, p, 0);
         fs_unlock(fs);

@@ -25,7 +25,6 @@
 
 #define NAME "lipsync-lookout"
 #define STACK_BYTES (256u << 10)
-#define PAST_FLUSHER 0xff /* a byte on the way to the answer, which is one byte, too */
 
 enum what { LOOK, IS_KILLED, SIGNAL, IS_WATCHED, DETACH };
 
@@ -34,6 +33,7 @@ struct question {
     pid_t tid;
     uint64_t ino;
     dev_t device;
+    int mount_id;
     char tail[3 * NAMES_MAX];
 };
 
@@ -71,24 +71,10 @@ static void answer(int out, unsigned char byte)
     close(out);
 }
 
-/* Tells on the way that it is not the flusher who cannot be looked into. */
-static void note_past_flusher(void *user)
+static unsigned char find_out(const struct question *q)
 {
-    const struct work *w = user;
-    unsigned char byte = PAST_FLUSHER;
-
-    while (write(w->out, &byte, 1) < 0 && errno == EINTR)
-        ;
-}
-
-static unsigned char find_out(struct work *w)
-{
-    const struct question *q = &w->question;
-    struct closer_file file = {.tail = q->tail,
-                               .ino = q->ino,
-                               .device = q->device,
-                               .past_flusher = note_past_flusher,
-                               .user = w};
+    struct closer_file file = {
+        .tail = q->tail, .ino = q->ino, .device = q->device, .mount_id = q->mount_id};
 
     switch (q->what) {
     case LOOK:
@@ -109,7 +95,7 @@ static void *look(void *user)
 {
     struct work *w = user;
 
-    answer(w->out, find_out(w));
+    answer(w->out, find_out(&w->question));
     free(w);
     atomic_fetch_sub(&under_way, 1);
     return NULL;
@@ -321,8 +307,8 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The next byte of an answer, -ETIMEDOUT, or -ENODATA: there will be none. */
-static int next_byte(int in, int64_t until_ms)
+/* The answer, -ETIMEDOUT, or -ENODATA: there will be none. */
+static int await_answer(int in, int64_t until_ms)
 {
     struct pollfd p = {.fd = in, .events = POLLIN};
     unsigned char byte;
@@ -342,7 +328,7 @@ static int next_byte(int in, int64_t until_ms)
     return n == 1 ? byte : -ENODATA;
 }
 
-/* The answer's byte, -ETIMEDOUT (who was to be looked into first cannot be), or -ENODATA. */
+/* As await_answer. */
 static int ask(const struct question *q, int patience_ms)
 {
     int64_t until_ms = now_ms() + patience_ms;
@@ -354,9 +340,7 @@ static int ask(const struct question *q, int patience_ms)
     sent = put(q, fds[1]);
     close(fds[1]);
     if (sent)
-        byte = next_byte(fds[0], until_ms);
-    if (byte == PAST_FLUSHER && (byte = next_byte(fds[0], until_ms)) == -ETIMEDOUT)
-        byte = -ENODATA;
+        byte = await_answer(fds[0], until_ms);
     close(fds[0]);
     return byte;
 }
@@ -375,7 +359,11 @@ int lookout_detach(void)
 
 enum closer_state lookout_closer(pid_t tid, const struct closer_file *file)
 {
-    struct question q = {.what = LOOK, .tid = tid, .ino = file->ino, .device = file->device};
+    struct question q = {.what = LOOK,
+                         .tid = tid,
+                         .ino = file->ino,
+                         .device = file->device,
+                         .mount_id = file->mount_id};
     size_t size = strlen(file->tail) + 1;
     int r;
 
@@ -383,9 +371,7 @@ enum closer_state lookout_closer(pid_t tid, const struct closer_file *file)
         return CLOSER_UNKNOWN;
     memcpy(q.tail, file->tail, size);
     r = ask(&q, LOOKOUT_MS);
-    if (r < 0)
-        return r == -ETIMEDOUT ? CLOSER_LOCKED : CLOSER_UNKNOWN;
-    return (enum closer_state)r;
+    return r < 0 ? CLOSER_UNKNOWN : (enum closer_state)r;
 }
 
 bool lookout_is_killed(pid_t tid)

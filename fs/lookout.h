@@ -10,10 +10,9 @@
  * somebody who waits for the program's answer. Such a process would never end, nor would its
  * connection, so the lookout ends the connection when the program's first thread dies.
  *
- * Who looks into a process that is inside execve() sleeps until that is over; and an execve() that
- * closes a descriptor of ours sleeps until its FLUSH is answered. So each question has a thread in
- * the lookout, and an answer that does not come within LOOKOUT_MS is not waited for. At most
- * LOOKOUT_QUESTIONS_MAX are looked into at a time, more are not answered.
+ * Each question has a thread in the lookout; at most LOOKOUT_QUESTIONS_MAX are looked into at a
+ * time, more are not answered. Looking takes milliseconds, but a process may enter execve() right
+ * then (see descriptors.h), so an answer that does not come within LOOKOUT_MS is not waited for.
  *
  * start, detach and stop: first thread. The questions: any thread, not under a lock.
  */
@@ -41,8 +40,7 @@ int lookout_detach(void);
 /* Waits for its end. */
 void lookout_stop(void);
 
-/* closer_look. Without an answer: CLOSER_LOCKED if it is the flusher that cannot be looked into,
- * else CLOSER_UNKNOWN. file->past_flusher is not called. */
+/* closer_look; without an answer: CLOSER_UNKNOWN. */
 enum closer_state lookout_closer(pid_t tid, const struct closer_file *file);
 
 /* closer_is_killed; without an answer: no. */

@@ -233,10 +233,11 @@ static int mount_it(void)
         return -1;
     if (fuse_session_mount(fs.se, options.mountpoint))
         return -1;
-    if (mounts_find(options.mountpoint, &entry) == 0)
+    if (mounts_find(options.mountpoint, &entry) == 0) {
         fs.device = entry.device;
-    if (fs.device)
+        fs.mount_id = entry.id;
         lookout_mounted(fs.device);
+    }
     return 0;
 }
 

@@ -103,6 +103,7 @@ static bool take_mountpoint(const struct line *line, void *user)
 
     if (strcmp(line->mountpoint, find->mountpoint) != 0)
         return false;
+    find->entry.id = line->id;
     find->entry.device = line->device;
     snprintf(find->entry.type, sizeof(find->entry.type), "%s", line->type);
     snprintf(find->entry.source, sizeof(find->entry.source), "%s", line->source);

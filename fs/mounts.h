@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 struct mounts_entry {
+    int id; /* as in fdinfo; of no other mount while this one or a file of it is in use */
     dev_t device;
     char type[32];    /* "fuse.lipsyncfs"; cut if longer */
     char source[256]; /* cut if longer */

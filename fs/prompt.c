@@ -298,8 +298,10 @@ void prompt_flush(struct handle *h, struct parked *p)
     struct fs *fs = h->fs;
     struct session *s = h->session;
     char tail[2 * NAMES_MAX];
-    struct closer_file file = {
-        .tail = tail, .ino = s->number * NODES_PER_SESSION + NODE_INSTRUCT, .device = fs->device};
+    struct closer_file file = {.tail = tail,
+                               .ino = s->number * NODES_PER_SESSION + NODE_INSTRUCT,
+                               .device = fs->device,
+                               .mount_id = fs->mount_id};
     enum closer_state state;
     bool nothing;
 
@@ -317,7 +319,7 @@ void prompt_flush(struct handle *h, struct parked *p)
         forget(&h->prompt);
         left(h);
     }
-    if (state == CLOSER_KILLED || state == CLOSER_OTHERS || state == CLOSER_LOCKED) {
+    if (state == CLOSER_KILLED || state == CLOSER_OTHERS || state == CLOSER_EXECUTING) {
         park_error(fs, p, 0);
     } else if (!h->prompt.text.len) {
         left(h);

@@ -1,12 +1,12 @@
 #include "watchers.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "descriptors.h"
 
 #define INOTIFY_LINK "anon_inode:inotify"
 #define KERNEL_MINOR_BITS 20 /* of the device numbers that fdinfo prints */
@@ -25,16 +25,18 @@ static bool line_is_of(const char *line, dev_t device)
            device;
 }
 
-static bool descriptor_watches(int table, const char *number, dev_t device)
+static bool descriptor_watches(const struct descriptor *d, void *user)
 {
-    char path[64], *line = NULL;
+    const dev_t *device = user;
+    char *line = NULL;
     bool found = false;
     size_t size = 0;
     FILE *f;
     int fd;
 
-    snprintf(path, sizeof(path), "../fdinfo/%.20s", number);
-    fd = openat(table, path, O_RDONLY | O_CLOEXEC);
+    if (d->link && strcmp(d->link, INOTIFY_LINK) != 0 && strcmp(d->link, "inotify") != 0)
+        return false;
+    fd = descriptor_info(d);
     f = fd < 0 ? NULL : fdopen(fd, "re");
     if (!f) {
         if (fd >= 0)
@@ -42,48 +44,16 @@ static bool descriptor_watches(int table, const char *number, dev_t device)
         return false;
     }
     while (!found && getline(&line, &size, f) >= 0)
-        found = line_is_of(line, device);
+        found = line_is_of(line, *device);
     free(line);
     fclose(f);
     return found;
 }
 
-static bool process_watches(const char *pid, dev_t device)
-{
-    char path[64], link[64];
-    bool found = false;
-    struct dirent *e;
-    DIR *table;
-
-    snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
-    table = opendir(path);
-    if (!table)
-        return false;
-    while (!found && (e = readdir(table))) {
-        ssize_t n = readlinkat(dirfd(table), e->d_name, link, sizeof(link) - 1);
-
-        if (n <= 0)
-            continue;
-        link[n] = '\0';
-        found = (strcmp(link, INOTIFY_LINK) == 0 || strcmp(link, "inotify") == 0) &&
-                descriptor_watches(dirfd(table), e->d_name, device);
-    }
-    closedir(table);
-    return found;
-}
-
 bool watchers_look(dev_t device)
 {
-    DIR *proc = opendir("/proc");
-    bool found = false;
-    struct dirent *e;
-
-    if (!proc)
-        return true; /* better a call for nobody */
-    while (!found && (e = readdir(proc)))
-        found = e->d_name[0] >= '1' && e->d_name[0] <= '9' && process_watches(e->d_name, device);
-    closedir(proc);
-    return found;
+    /* If nobody can tell: better a call for nobody. */
+    return descriptors_of_all(descriptor_watches, &device) != 0;
 }
 
 bool watchers_exist(struct watchers *w, int64_t now_ms)

@@ -1,6 +1,6 @@
 /*
- * Is anybody watching files of our mount with inotify? Read from /proc/<pid>/fdinfo: no request to
- * the mount.
+ * Is anybody watching files of our mount with inotify? Read from /proc/<pid>/fdinfo, without
+ * waiting: see descriptors.h.
  *
  * Calls on our own mount that make inotify speak keep it busy for a moment, and an unmount in that
  * moment fails. So they are made only for somebody. Processes that we may not look into are not

@@ -21,11 +21,13 @@
 #include "files.h"
 #include "mounts.h"
 
-#define TAIL "/demo/inputs/clip.mp4"
+#define DIRECTORY "/tmp"
 #define NOBODY 65534
 
 static char root[128];
-static char path[192]; /* root TAIL */
+static char path[192];
+static const char *tail; /* of the path; begins with the root's name, for other copies of this test
+                            may run */
 
 /* A process that did what it was told, said so, and waits for its end. */
 struct child {
@@ -39,10 +41,11 @@ static int setup(void **state)
     char dir[192];
 
     (void)state;
-    snprintf(root, sizeof(root), "/tmp/test_closer.XXXXXX");
+    snprintf(root, sizeof(root), DIRECTORY "/test_closer.XXXXXX");
     if (!mkdtemp(root) || chmod(root, 0755) < 0)
         return -1;
-    snprintf(path, sizeof(path), "%s" TAIL, root);
+    snprintf(path, sizeof(path), "%s/demo/inputs/clip.mp4", root);
+    tail = path + strlen(DIRECTORY);
     snprintf(dir, sizeof(dir), "%s/demo/inputs", root);
     return files_mkdirs(dir, 0755);
 }
@@ -52,32 +55,61 @@ static int teardown(void **state)
     int tmp, rc;
 
     (void)state;
-    rc = files_open_dir("/tmp", &tmp);
+    rc = files_open_dir(DIRECTORY, &tmp);
     if (rc < 0)
         return rc;
-    rc = files_remove_tree(tmp, root + strlen("/tmp/"));
+    rc = files_remove_tree(tmp, root + strlen(DIRECTORY "/"));
     close(tmp);
     return rc;
 }
 
 static struct closer_file by_path(void)
 {
-    return (struct closer_file){.tail = TAIL};
+    return (struct closer_file){.tail = tail};
 }
+
+/* What fdinfo says about an own descriptor. */
+static struct closer_file identity(int fd)
+{
+    struct closer_file file = by_path();
+    char name[64], line[256];
+    int id = -1;
+    FILE *f;
+
+    snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+    f = fopen(name, "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        unsigned long ino;
+
+        sscanf(line, "mnt_id: %d", &id);
+        if (sscanf(line, "ino: %lu", &ino) == 1)
+            file.ino = ino;
+    }
+    fclose(f);
+    assert_int_equal(mounts_device_of(getpid(), id, &file.device), 0);
+    return file;
+}
+
+static struct closer_file by_identity; /* of the file opened last */
 
 static int open_it(int flags)
 {
     int fd = open(path, flags | O_CREAT | O_CLOEXEC, 0600);
 
     assert_true(fd >= 0);
+    by_identity = identity(fd);
     return fd;
 }
 
+/* By its path, and by what it is. */
 static enum closer_state look(pid_t tid)
 {
     struct closer_file file = by_path();
+    enum closer_state state = closer_look(tid, &file);
 
-    return closer_look(tid, &file);
+    assert_int_equal(closer_look(tid, &by_identity), state);
+    return state;
 }
 
 static void wait_ready(struct child *c)
@@ -100,6 +132,7 @@ static struct child start(void (*work)(int argument), int argument)
     assert_true(c.pid >= 0);
     if (c.pid == 0) {
         signal(SIGSEGV, SIG_DFL); /* cmocka's */
+        signal(SIGINT, SIG_DFL);  /* a shell's, of what it starts in the background */
         work(argument);
         _exit(write(ready[1], "r", 1) != 1 || read(hold[0], &byte, 1) != 1);
     }
@@ -226,6 +259,7 @@ static void a_shell_holds_its_redirection(void **state)
     pid_t pid;
 
     (void)state;
+    close(open_it(O_WRONLY));
     assert_int_equal(pipe(ready), 0);
     assert_int_equal(pipe(go), 0);
     snprintf(command, sizeof(command),
@@ -328,8 +362,8 @@ static void a_thread_may_be_the_flusher(void **state)
 
 static void unlinked_and_renamed_files_are_known(void **state)
 {
-    struct closer_file file = {.tail = "/demo/inputs/x (deleted)"};
     char other[256];
+    struct closer_file file = {.tail = other + strlen(DIRECTORY)};
     int fd = open_it(O_WRONLY);
 
     (void)state;
@@ -356,29 +390,6 @@ static void other_names_are_other_files(void **state)
         assert_int_equal(closer_look(getpid(), &file), CLOSER_LAST);
     }
     close(fd);
-}
-
-/* What fdinfo says about an own descriptor. */
-static struct closer_file identity(int fd)
-{
-    struct closer_file file = by_path();
-    char name[64], line[256];
-    int id = -1;
-    FILE *f;
-
-    snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
-    f = fopen(name, "re");
-    assert_non_null(f);
-    while (fgets(line, sizeof(line), f)) {
-        unsigned long ino;
-
-        sscanf(line, "mnt_id: %d", &id);
-        if (sscanf(line, "ino: %lu", &ino) == 1)
-            file.ino = ino;
-    }
-    fclose(f);
-    assert_int_equal(mounts_device_of(getpid(), id, &file.device), 0);
-    return file;
 }
 
 /* Another mount, or a plain directory, may have the same path below it. */
