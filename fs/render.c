@@ -468,7 +468,8 @@ static void submitted(void *user, const struct fault *f)
     } else if (f->kind == FAULT_SESSION && !n->renewed) {
         n->renewed = true;
         session_lost(s, n->session_id);
-        session_need(s, &n->need, submit);
+        n->wants_uploads = true; /* the draft is made of them */
+        render_uploads_ended(s);
     } else if (f->kind != FAULT_NONE) {
         fail(n, f);
     } else {
@@ -514,6 +515,16 @@ static void submit(struct fs *fs, struct need *need, const struct fault *f)
     r = submit_draft(fs, n);
     if (r)
         fail_local(n, -r);
+}
+
+void render_uploads_ended(struct session *s)
+{
+    struct render *n = s->render;
+
+    if (!n || !n->wants_uploads || s->uploading)
+        return;
+    n->wants_uploads = false;
+    session_need(s, &n->need, submit);
 }
 
 /* ---- starting ---- */

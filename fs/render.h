@@ -28,6 +28,7 @@ struct render {
     bool late;
     bool again;                 /* the one new submission, after a failed render, was made */
     bool renewed;               /* the one new session was made */
+    bool wants_uploads;         /* goes again when the new session has the inputs */
     struct bytes *state;        /* whose draft it is; NULL: of an earlier life */
     struct reply *reply;        /* to be told of the outcome and ended; NULL: nobody */
     struct parked_list closers; /* wait for the submission */
@@ -49,6 +50,9 @@ int render_restore(struct session *s, const char *id, uint64_t fingerprint, int6
  * it. Without a need for a render (the output is current, the draft is empty) both are told so. */
 void render_start(struct session *s, struct bytes *state, struct reply *reply,
                   struct parked *closer);
+
+/* No upload is under way: what waited for them goes on. */
+void render_uploads_ended(struct session *s);
 
 /* Forgets the render under way; its reply is ended. */
 void render_drop(struct session *s);

@@ -9,6 +9,7 @@
 #include "message.h"
 #include "prompt.h"
 #include "query.h"
+#include "render.h"
 #include "store.h"
 #include "text.h"
 
@@ -57,6 +58,7 @@ static void count(struct session *s, int more)
         return;
     prompt_uploads_ended(s);
     message_uploads_ended(s);
+    render_uploads_ended(s);
 }
 
 /* It is not the input's upload any more; its object lives until its last callback. */

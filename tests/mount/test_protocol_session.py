@@ -104,17 +104,19 @@ def test_url_upload_command(backend, lost, web):
 
 
 def test_export(backend, session, media):
-    """Refused at the submission: once more, in a new session."""
+    """Refused at the submission: once more, in a new session, when that has what the draft is made of."""
     filmed(session, media)
     say(session, 'add the title "One"')
     session.reply()
     old = backend.session_id("s")
     at_rest(backend, session)
     backend.fault("render", code=1002, times=1)
+    backend.fault("upload", delay_ms=700, times=2)
     say(session, "export")
     assert "output.mp4 is ready" in session.reply()
     wait_for("the second", lambda: len(backend.requests("render")) == 2)
-    wait_for("the inputs", lambda: len([f for f in backend.files() if f["session"] != old]) == 2)
+    assert len([f for f in backend.files() if f["session"] != old]) == 2
+    assert max(r["end_ms"] for r in backend.requests("upload")) <= backend.requests("render")[1]["time_ms"]
     assert TOLD in session.history()
     assert len(backend.requests("session")) == 2
     assert session.text("state.json") and session.output.read_bytes() == backend.rendered(session)
