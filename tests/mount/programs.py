@@ -6,7 +6,21 @@ import select
 import signal
 import time
 
-from harness import PATIENCE
+from harness import PATIENCE, Backend, Mount
+
+
+@contextlib.contextmanager
+def lasting(directory):
+    """A backend and a mount for all the tests of a module."""
+    backend = Backend(directory)
+    mount = Mount(directory, backend.url)
+    try:
+        yield backend, mount
+        mount.unmount()
+        backend.stop()
+    finally:
+        mount.destroy()
+        backend.program.kill()
 
 
 def uploads_ended(session):

@@ -23,7 +23,8 @@ import time
 
 import pytest
 
-from harness import Backend, Mount, run
+from harness import Mount, run
+from programs import lasting
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LONG = "x" * 251 + ".mp4"  # as long as a name may be
@@ -32,16 +33,8 @@ LONG = "x" * 251 + ".mp4"  # as long as a name may be
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
     """One session for all: what a case makes it takes away."""
-    directory = tmp_path_factory.mktemp("kept")
-    backend = Backend(directory)
-    mount = Mount(directory, backend.url)
-    try:
+    with lasting(tmp_path_factory.mktemp("kept")) as (_, mount):
         yield mount.session()
-        mount.unmount()
-        backend.stop()
-    finally:
-        mount.destroy()
-        backend.program.kill()
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from harness import PATIENCE, Backend, Mount, ended, run, sh, spawn, wait_for
-from programs import type_into
+from harness import PATIENCE, ended, run, sh, spawn, wait_for
+from programs import lasting, type_into
 
 PYTHON = "/usr/bin/python3 -c"
 
@@ -83,10 +83,7 @@ TEXTS = ["status.txt", "history.txt", "reply.txt", "state.json", "timeline.txt",
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory, media):
     """One finished session for all the readers: they change nothing."""
-    directory = tmp_path_factory.mktemp("shared")
-    backend = Backend(directory)
-    mount = Mount(directory, backend.url)
-    try:
+    with lasting(tmp_path_factory.mktemp("shared")) as (backend, mount):
         session = mount.session()
         for name in ("clip.mp4", "voice.wav"):
             assert run(["cp", media / name, session.inputs]).returncode == 0
@@ -95,11 +92,6 @@ def shared(tmp_path_factory, media):
         wait_for("the queries to end", backend.quiet)
         session.backend = backend
         yield session
-        mount.unmount()
-        backend.stop()
-    finally:
-        mount.destroy()
-        backend.program.kill()
 
 
 def digest(line, shared, tmp_path, name):
