@@ -37,6 +37,10 @@ static void look_behind(const struct sentence *s, struct stance *st, size_t from
     for (size_t i = from; i > least; i--) {
         const struct unit *u = &s->unit[i - 1];
         bool border = u->class == WORD_STOP || u->class == WORD_OPENING;
+        if (u->class == WORD_CLOSING && u->pair >= least) { /* the name of a panel */
+            i = u->pair + 1u;
+            continue;
+        }
         if (border)
             break;
         switch (u->class) {

@@ -50,9 +50,9 @@ def codecs(path):
     return sorted(s["codec_name"] for s in json.loads(probe.stdout)["streams"])
 
 
-@pytest.mark.parametrize("options", [[], ["--", "--events", "typed", "--render-shape", "top"]], ids=["adk", "typed"])
+@pytest.mark.parametrize("options", [[], ["--events", "typed"], ["--render-shape", "data"]], ids=["plain", "typed", "data"])
 def test_whole(tmp_path, options):
-    text = finish(start(tmp_path, *options), tmp_path)
+    text = finish(start(tmp_path, "--", *options), tmp_path)
     frames = float(re.search(r"sync: .*\(([+-][\d.]+) frames\)", text)[1])
     assert abs(frames) < 1
     assert codecs(tmp_path / "output.mp4") == ["aac", "h264"]

@@ -87,6 +87,7 @@ def test_times_between_readings(backend, session):
     assert 450 <= pauses[0] <= 3000 and all(950 <= p <= 4000 for p in pauses[1:]), pauses
 
 
+@pytest.mark.mount(retry_wait=0.5, render="manual")  # the edit is made before the first one
 def test_changed_at_the_third_reading(backend, session, media):
     filmed(session, media)
     fd = opened(session)
