@@ -188,7 +188,7 @@ def test_tail_follows_the_history(backend, session):
 def test_one_version_for_each_reader(session):
     """Who holds a file open across a change reads on what he began with."""
     session.wait_status("idle")
-    names = ["status.txt", "state.json", "credits", "history.txt"]
+    names = ["status.txt", "state.json", "timeline.txt", "credits", "history.txt"]
     files = {name: open(session / name, "rb", buffering=0) for name in names}
     try:
         before = {name: file.read() for name, file in files.items()}

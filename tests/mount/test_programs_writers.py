@@ -88,6 +88,8 @@ LINES = {
     "wget": "cd inputs && wget -q $WEB/clip.mp4",
     "wget -P": "wget -q -P inputs $WEB/clip.mp4",
     "wget -c": "wget -q -c $WEB/clip.mp4 -P inputs",
+    "as Firefox downloads": ": > inputs/x.mp4; cat $SRC > inputs/aB3_x9.mp4.part && mv -f inputs/aB3_x9.mp4.part inputs/x.mp4",
+    "as Chromium downloads": "cat $SRC > 'inputs/Unconfirmed 123456.crdownload' && mv 'inputs/Unconfirmed 123456.crdownload' inputs/x.mp4",
     "tar xf -p": "cp -p $SRC $TMP/x.mp4 && tar -C $TMP -cf $TMP/x.tar x.mp4 && tar -C inputs -xpf $TMP/x.tar",
     "tar xz": "cp $SRC $TMP/x.mp4 && tar -C $TMP -cz x.mp4 | tar -C inputs -xz",
     "tar xS": "cp $SRC $TMP/x.mp4 && tar -C $TMP -cSf - x.mp4 | tar -C inputs -xSf -",
