@@ -283,14 +283,15 @@ static void connect_again(struct job *j)
     message_uploads_ended(s);
 }
 
-static void edit_done(struct job *j, const struct fault *f, const struct turn_result *r)
+static void edit_done(struct job *j, const struct fault *f, const struct turn_result *r,
+                      const struct state_news *news)
 {
     struct session *s = j->session;
     unsigned wishes = translate_finish(j->translate);
 
     if (r->state) {
         query_state_taken(s);
-        session_take_state(s, r->state, r->state_len);
+        session_take_state(s, news);
     }
     if (r->recovered)
         reply_line(s->fs, j->reply, "%s", _("The edit was carried out:"));
@@ -308,7 +309,10 @@ static void done(void *user, const struct fault *f, const struct turn_result *r)
     struct job *j = user;
     struct session *s = j->session;
     struct fs *fs = s->fs;
+    struct state_news news = {0};
 
+    if (r->state)
+        state_news_init(&news, r->state, r->state_len);
     fs_lock(fs);
     j->call = 0;
     if (j->stopped) {
@@ -323,10 +327,11 @@ static void done(void *user, const struct fault *f, const struct turn_result *r)
     } else if (f->kind != FAULT_NONE && !j->taken && !j->resumed) {
         job_refuse(j, f);
     } else {
-        edit_done(j, f, r);
+        edit_done(j, f, r, &news);
     }
     job_unref(j);
     fs_unlock(fs);
+    state_news_release(&news);
 }
 
 static const struct turn_events turn_events = {taken, text_in, noticed, done};

@@ -62,22 +62,16 @@ static void end(struct query_run *run, const struct fault *f, struct bytes *stat
 
 static void connected(struct fs *fs, struct need *n, const struct fault *f);
 
-/* The answer as a file has it (with a newline), NULL: no memory. */
-static struct bytes *take_over(struct query_run *run, const char *state, size_t len)
+static void take_over(struct query_run *run, const struct state_news *news)
 {
     struct session *s = run->session;
-    struct bytes *answer = NULL;
 
     if (run->seq > s->state_seq && !s->removed) {
         s->state_seq = run->seq;
-        session_take_state(s, state, len);
-        answer = bytes_ref(s->state);
-    } else {
-        answer = bytes_new_line(state, len);
+        session_take_state(s, news);
     }
-    if (answer && answer->len <= SHARED_MAX)
-        run->answer = bytes_ref(answer);
-    return answer;
+    if (news->text && news->text->len <= SHARED_MAX)
+        run->answer = bytes_ref(news->text);
 }
 
 static void state_known(void *user, const struct fault *f, const char *state, size_t len)
@@ -86,8 +80,10 @@ static void state_known(void *user, const struct fault *f, const char *state, si
     struct session *s = run->session;
     struct fs *fs = run->fs;
     struct fault nomem = fault_local(ENOMEM);
-    struct bytes *answer = NULL;
+    struct state_news news = {0};
 
+    if (f->kind == FAULT_NONE)
+        state_news_init(&news, state, len);
     fs_lock(fs);
     if (f->kind == FAULT_SESSION && !run->renewed && !s->removed) {
         run->renewed = true;
@@ -97,13 +93,13 @@ static void state_known(void *user, const struct fault *f, const char *state, si
         return;
     }
     if (f->kind == FAULT_NONE) {
-        answer = take_over(run, state, len);
-        if (!answer)
+        take_over(run, &news);
+        if (!news.text)
             f = &nomem;
     }
-    end(run, f, answer);
-    bytes_unref(answer);
+    end(run, f, news.text);
     fs_unlock(fs);
+    state_news_release(&news);
 }
 
 static void balance_known(void *user, const struct fault *f, const struct client_balance *b)

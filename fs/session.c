@@ -317,34 +317,41 @@ void session_lost(struct session *s, const char *id)
 
 /* ---- the state ---- */
 
-static void size_timeline(struct session *s)
+void state_news_init(struct state_news *n, const char *state, size_t len)
 {
-    struct bytes *text = timeline_text(s->state);
+    struct bytes *timeline;
 
-    if (text)
-        s->timeline_size = text->len;
-    bytes_unref(text);
+    memset(n, 0, sizeof(*n));
+    n->text = bytes_new_line(state, len);
+    if (!n->text)
+        return;
+    n->fingerprint = draft_fingerprint(state, len);
+    n->duration_ms = draft_duration_ms(state, len);
+    n->ready = draft_is_ready(state, len);
+    timeline = timeline_text(n->text);
+    n->timeline_size = timeline ? timeline->len : 0;
+    bytes_unref(timeline);
 }
 
-void session_take_state(struct session *s, const char *state, size_t len)
+void state_news_release(struct state_news *n)
 {
-    struct bytes *new;
+    bytes_unref(n->text);
+}
 
-    /* As a file it ends with a newline. */
-    new = bytes_new_line(state, len);
-    if (!new || s->removed) {
-        bytes_unref(new);
+void session_take_state(struct session *s, const struct state_news *n)
+{
+    if (!n->text || s->removed)
         return;
-    }
     bytes_unref(s->state);
-    s->state = new;
+    s->state = bytes_ref(n->text);
     s->state_unsaved = true;
-    s->state_size = new->len;
+    s->state_size = n->text->len;
     s->state_changed = clock_now();
-    s->fingerprint = draft_fingerprint(new->data, len);
-    s->duration_ms = draft_duration_ms(new->data, len);
-    s->ready = draft_is_ready(new->data, len);
-    size_timeline(s);
+    s->fingerprint = n->fingerprint;
+    s->duration_ms = n->duration_ms;
+    s->ready = n->ready;
+    if (n->timeline_size)
+        s->timeline_size = n->timeline_size;
     render_draft_known(s);
     store_save(s, NULL, NULL);
 }

@@ -134,8 +134,21 @@ void session_need_cancel(struct session *s, struct need *n);
  * there again. */
 void session_lost(struct session *s, const char *id);
 
+/* What a state says. Working it out takes its time (a second for 10^6 tracks), so it is done
+ * without the lock. */
+struct state_news {
+    struct bytes *text; /* as a file has it, with a newline; NULL: no memory */
+    size_t timeline_size;
+    uint64_t fingerprint;
+    int64_t duration_ms;
+    bool ready;
+};
+
+void state_news_init(struct state_news *n, const char *state, size_t len);
+void state_news_release(struct state_news *n);
+
 /* Takes over a newer state; output.mp4 goes if the draft is another. */
-void session_take_state(struct session *s, const char *state, size_t len);
+void session_take_state(struct session *s, const struct state_news *n);
 
 /* The state is on disk: its text need not stay in memory. */
 void session_rest_state(struct session *s);
