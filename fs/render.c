@@ -387,6 +387,25 @@ static bool submit_again(struct render *n)
     return true;
 }
 
+void render_uploads_ended(struct session *s)
+{
+    struct render *n = s->render;
+
+    if (!n || !n->wants_uploads || s->uploading)
+        return;
+    n->wants_uploads = false;
+    record(n);
+}
+
+/* Once more in a new session, when that has the inputs: the draft is made of them. */
+static void renew(struct render *n)
+{
+    n->renewed = true;
+    session_lost(n->session, n->session_id);
+    n->wants_uploads = true;
+    render_uploads_ended(n->session);
+}
+
 static void rendered(void *user, const struct fault *f, const char *url)
 {
     struct render *n = user;
@@ -398,6 +417,8 @@ static void rendered(void *user, const struct fault *f, const char *url)
         /* dropped, or the next mount goes on */
     } else if (f->kind == FAULT_NONE) {
         fetch(n, url);
+    } else if (f->kind == FAULT_SESSION && n->session_id && !n->renewed) {
+        renew(n);
     } else if (f->kind == FAULT_RENDER || f->kind == FAULT_NOT_FOUND) {
         if (!submit_again(n))
             fail(n, f);
@@ -466,10 +487,7 @@ static void submitted(void *user, const struct fault *f)
     if (!is_current(n) || f->kind == FAULT_CANCELLED) {
         /* dropped, or the next mount goes on */
     } else if (f->kind == FAULT_SESSION && !n->renewed) {
-        n->renewed = true;
-        session_lost(s, n->session_id);
-        n->wants_uploads = true; /* the draft is made of them */
-        render_uploads_ended(s);
+        renew(n);
     } else if (f->kind != FAULT_NONE) {
         fail(n, f);
     } else {
@@ -515,16 +533,6 @@ static void submit(struct fs *fs, struct need *need, const struct fault *f)
     r = submit_draft(fs, n);
     if (r)
         fail_local(n, -r);
-}
-
-void render_uploads_ended(struct session *s)
-{
-    struct render *n = s->render;
-
-    if (!n || !n->wants_uploads || s->uploading)
-        return;
-    n->wants_uploads = false;
-    session_need(s, &n->need, submit);
 }
 
 /* ---- starting ---- */

@@ -32,7 +32,7 @@ struct render {
     struct bytes *state;        /* whose draft it is; NULL: of an earlier life */
     struct reply *reply;        /* to be told of the outcome and ended; NULL: nobody */
     struct parked_list closers; /* wait for the submission */
-    char *session_id;
+    char *session_id;           /* where it was submitted; NULL: in an earlier life, or not yet */
     client_call call;
     struct need need;
     struct saving saving;

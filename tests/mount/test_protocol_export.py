@@ -241,6 +241,19 @@ def test_a_redirect_without_end(backend, session, media):
         assert len(elsewhere.seen) <= 10
 
 
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://example.com/x.mp4", "//example.com/x.mp4", ""])
+def test_redirects_that_are_not_followed(backend, session, media, target):
+    """The same where another host sends us there."""
+    filmed(session, media)
+    with Elsewhere(status=302, headers={"Location": target}) as elsewhere:
+        backend.fault("poll", output_url=elsewhere.url)
+        say(session, TITLE)
+        assert "output.mp4 is ready" in session.reply()
+        assert 1 <= len(elsewhere.seen) <= 10
+    assert len(backend.requests("download")) == 1
+    assert session.output.read_bytes() == backend.rendered(session)
+
+
 def test_a_new_edit_drops_the_old_render(backend, session, media):
     filmed(session, media)
     backend.fault("render", times=1, render_ms=60_000)

@@ -103,14 +103,15 @@ def test_url_upload_command(backend, lost, web):
     assert len(backend.requests("session")) == 2
 
 
-def test_export(backend, session, media):
-    """Refused at the submission: once more, in a new session, when that has what the draft is made of."""
+@pytest.mark.parametrize("call", ["render", "poll"])
+def test_export(backend, session, media, call):
+    """At the submission or a poll: once more, in a new session, when that has what the draft is made of."""
     filmed(session, media)
     say(session, 'add the title "One"')
     session.reply()
     old = backend.session_id("s")
     at_rest(backend, session)
-    backend.fault("render", code=1002, times=1)
+    backend.fault(call, code=1002, times=1)
     backend.fault("upload", delay_ms=700, times=2)
     say(session, "export")
     assert "output.mp4 is ready" in session.reply()
@@ -150,6 +151,22 @@ def test_twice_is_reported(backend, session, rule):
     assert len(backend.requests("session")) == 2 and len(backend.requests("message")) == 2
     assert "does not know this session" in session.status()["error"]
     assert "does not know this session" in session.reply()
+
+
+@pytest.mark.parametrize("call", ["render", "poll"])
+def test_twice_is_reported_of_an_export(backend, session, media, call):
+    filmed(session, media)
+    say(session, 'add the title "One"')
+    session.reply()
+    at_rest(backend, session)
+    backend.fault(call, code=1002)
+    try:
+        say(session, "export")
+    except OSError as error:
+        assert call == "render" and error.errno == errno.EREMOTEIO
+    assert "There is no output.mp4: The backend does not know this session" in session.reply()
+    assert session.status()[""] == "failed"
+    assert len(backend.requests("render")) == 2 and len(backend.requests("session")) == 2
 
 
 @pytest.mark.mount(lang="zh", render="manual")
