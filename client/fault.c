@@ -159,7 +159,10 @@ struct fault fault_make(enum fault_kind kind, const char *detail)
 
 struct fault fault_local(int error)
 {
-    return (struct fault){.kind = FAULT_LOCAL, .error = error, .retry_after_s = -1};
+    /* A client that is being freed takes no more calls: what it would have cancelled. */
+    return (struct fault){.kind = error == ESHUTDOWN ? FAULT_CANCELLED : FAULT_LOCAL,
+                          .error = error,
+                          .retry_after_s = -1};
 }
 
 /* ---- words ---- */

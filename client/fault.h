@@ -60,7 +60,7 @@ struct fault_context {
 struct fault fault_make(enum fault_kind kind, const char *detail);
 
 /* A local failure; `error` is a positive errno. */
-struct fault fault_local(int error);
+struct fault fault_local(int error); /* ESHUTDOWN: FAULT_CANCELLED */
 
 /* The fault that an HTTP status means, looking at the body for nothing. 2xx gives FAULT_NONE. */
 enum fault_kind fault_of_http(int status);

@@ -135,6 +135,8 @@ static void fail(struct render *n, const struct fault *f)
     struct session *s = n->session;
     char words[ERROR_WORDS_MAX], hint[ERROR_WORDS_MAX], line[2 * ERROR_WORDS_MAX];
 
+    if (f->kind == FAULT_CANCELLED)
+        return; /* the mount is going away: the next one goes on */
     session_fault_text(s, f, words, hint);
     snprintf(line, sizeof(line), _("There is no output.mp4: %s"), words);
     if (n->reply) {

@@ -145,6 +145,17 @@ static void succeed(struct upload *u, const struct client_file *file)
     save(u);
 }
 
+/* The mount is going away: the next one sends it. */
+static void leave_to_next_mount(struct upload *u)
+{
+    struct session *s = u->input->session;
+
+    u->background = true;
+    park_error_all(s->fs, &u->closers, ESHUTDOWN);
+    store_save(s, NULL, NULL);
+    end(u);
+}
+
 static void send_it(struct fs *fs, struct need *n, const struct fault *f);
 
 static void uploaded(void *user, const struct fault *f, const struct client_file *files,
@@ -163,11 +174,7 @@ static void uploaded(void *user, const struct fault *f, const struct client_file
         session_lost(s, u->session_id);
         session_need(s, &u->need, send_it);
     } else if (f->kind == FAULT_CANCELLED) {
-        /* The mount is going away: the next one sends it. */
-        u->background = true;
-        park_error_all(fs, &u->closers, ESHUTDOWN);
-        store_save(s, NULL, NULL);
-        end(u);
+        leave_to_next_mount(u);
     } else if (f->kind == FAULT_NONE && count_of_files) {
         succeed(u, &files[0]);
     } else {
@@ -223,7 +230,10 @@ static void send_it(struct fs *fs, struct need *n, const struct fault *f)
         failed = fault_local(-r);
         f = &failed;
     }
-    fail(u, f);
+    if (f->kind == FAULT_CANCELLED)
+        leave_to_next_mount(u);
+    else
+        fail(u, f);
 }
 
 static void open_blob(struct fs *fs, struct store_job *job)

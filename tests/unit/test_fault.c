@@ -154,6 +154,7 @@ static void particular_words(void **state)
     f = fault_make(FAULT_UNREACHABLE, "Could not resolve host: x");
     fault_words(&f, words, sizeof(words));
     assert_string_equal(words, "The backend cannot be reached. (Could not resolve host: x)");
+    assert_int_equal(fault_local(ESHUTDOWN).kind, FAULT_CANCELLED); /* the next mount goes on */
     f = fault_local(ENOSPC);
     fault_words(&f, words, sizeof(words));
     assert_string_equal(words, "This machine failed. (No space left on device)");
