@@ -145,6 +145,15 @@ static void test_break_before_answer(void **state)
     expect_recovery(k, "TbrD");
 }
 
+/* It may have been read all the same, for all that we know. */
+static void test_break_before_reading(void **state)
+{
+    struct kit *k = *state;
+
+    peer_on(k->peer, RUN, (struct peer_answer){.read_only = 1, .end = PEER_RESET});
+    expect_recovery(k, "TbrD");
+}
+
 static void test_close_before_answer(void **state)
 {
     struct kit *k = *state;
@@ -480,6 +489,7 @@ int main(void)
         T(test_silent_nothing),
         T(test_agent_error),
         T(test_break_before_answer),
+        T(test_break_before_reading),
         T(test_close_before_answer),
         T(test_break_in_headers),
         T(test_break_after_headers),
