@@ -48,6 +48,7 @@ static void end(struct fetch *g, int error)
             refuse(h, p, error);
         } else {
             handle_hold_content(h);
+            h->asking.fi.keep_cache = handle_keeps_cache(h);
             park_open(fs, p, &h->asking.fi);
         }
     }
@@ -69,6 +70,7 @@ static void fetched(void *user, const struct fault *f, uint64_t size)
     if (!error && size != g->blob->size)
         error = EPROTO; /* not the bytes that were uploaded */
     if (!error) {
+        g->input->revision++;
         fs->cache_used += size;
         if (fs->cache_used > fs->options->cache_size)
             inputs_evict(fs, fs->cache_used - fs->options->cache_size);

@@ -39,6 +39,18 @@ void handle_hold_content(struct handle *h)
     b->users++;
 }
 
+bool handle_keeps_cache(struct handle *h)
+{
+    h->revision = h->input->revision;
+    return h->input->cached_revision == h->revision;
+}
+
+void handle_has_cached(struct handle *h)
+{
+    if (h->input->cached_revision < h->revision)
+        h->input->cached_revision = h->revision;
+}
+
 void handle_free(struct handle *h)
 {
     struct fs *fs = h->fs;

@@ -54,6 +54,7 @@ struct handle {
     struct session *session;
     struct input *input;
     struct blob *content; /* of an input that is open for reading: stays in the cache */
+    uint64_t revision;    /* of the input, when its open was answered; 0: it was not */
     struct output *output;
     struct bytes *snapshot; /* what is made at open */
     struct reply *reply;
@@ -69,6 +70,12 @@ struct handle *handle_new(struct fs *fs, const struct node *node);
 
 /* Its input's content stays in the cache from now on. Lock held. */
 void handle_hold_content(struct handle *h);
+
+/* Its open is about to be answered: may the kernel keep the pages that it has of the input? A
+ * handle that comes back proves that the kernel has seen the answer to its open, and dropped what
+ * was older; an answer that is still on its way proves nothing. Lock held. */
+bool handle_keeps_cache(struct handle *h);
+void handle_has_cached(struct handle *h);
 
 /* Lock held. */
 void handle_free(struct handle *h);

@@ -32,6 +32,7 @@ struct input *input_new(struct session *s, const char *name)
     if (!in->name)
         goto nomem;
     in->refs = 1;
+    in->revision = 1;
     in->ino = fs->next_ino++;
     pthread_mutex_init(&in->io, NULL);
     in->mtime = in->atime = in->ctime = clock_now();
@@ -176,6 +177,7 @@ void input_abandon(struct input *in)
     struct session *s = in->session;
 
     in->dirty = false;
+    in->revision++;
     drop_work(in);
     if (in->upload) {
         /* of another writer, who closed before */

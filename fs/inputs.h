@@ -45,8 +45,11 @@ struct input {
     bool dirty;     /* written since the last close that counted */
     bool unsynced;  /* the content may not be on disk yet */
     int writers;    /* handles open for writing */
-    char *link;     /* a URL input; then there is no content */
-    char *url;      /* where the backend keeps it; NULL: not told */
+    /* Counted up when what readers see changed otherwise than by the kernel's own calls, and the
+     * one that its page cache has: see handle_keeps_cache. */
+    uint64_t revision, cached_revision;
+    char *link; /* a URL input; then there is no content */
+    char *url;  /* where the backend keeps it; NULL: not told */
     char *previous_url;
     enum input_state previous_state;
     struct timespec mtime, atime, ctime;

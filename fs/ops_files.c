@@ -284,8 +284,10 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
         if (h->input)
             h->input->writers += writable;
         wait = has_to_wait(h, fi);
-        if (h->input && !wait && !(fi->flags & O_TRUNC))
+        if (h->input && !wait && !(fi->flags & O_TRUNC)) {
             handle_hold_content(h);
+            fi->keep_cache = handle_keeps_cache(h);
+        }
     }
     fs_unlock(fs);
     if (r) {
@@ -531,6 +533,10 @@ void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
         fs_lock(h->fs);
         prompt_release(h, killed);
+        fs_unlock(h->fs);
+    } else if (h->kind == NODE_INPUT) {
+        fs_lock(h->fs);
+        handle_has_cached(h);
         fs_unlock(h->fs);
     }
     close_handle(h);
