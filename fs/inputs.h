@@ -100,7 +100,7 @@ int inputs_report(struct session *s);
 /* Makes room in the cache: drops content that the backend can give back, longest unused first. */
 void inputs_evict(struct fs *fs, uint64_t bytes);
 
-/* ---- no lock; 0 (a count) or a negative errno ---- */
+/* ---- no lock; 0 (a count) or a negative errno; the first three in input_bytes.c ---- */
 
 int input_truncate(struct input *in, uint64_t size);
 ssize_t input_write(struct input *in, const void *data, size_t size, off_t offset);
