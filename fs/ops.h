@@ -1,6 +1,7 @@
 /*
  * FUSE's requests: decoded, handed on, answered. Workers run these; none waits for the network.
- * What changes names is in ops_names.c, what has to do with open files in ops_files.c.
+ * What changes names is in ops_names.c, what has to do with open files in ops_files.c and
+ * ops_read.c.
  */
 #ifndef LIPSYNCFS_OPS_H
 #define LIPSYNCFS_OPS_H
