@@ -1,9 +1,12 @@
 """What the tests of other people's programs share. In their ids stands the program, so that the list of tests
 is the table of what works."""
 import contextlib
+import fcntl
 import os
 import select
 import signal
+import struct
+import termios
 import time
 
 from harness import PATIENCE, Backend, Mount
@@ -43,7 +46,9 @@ def type_into(argv, keys, cwd, env=None, timeout=10):
     pid, master = os.forkpty()
     if pid == 0:
         os.chdir(cwd)
-        os.environ.update({"TERM": "xterm", "HOME": str(cwd), "COLUMNS": "100", "LINES": "30", **(env or {})})
+        # Wide enough for any path: some editors ask for a key when their status line is longer than the screen.
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 30, 400, 0, 0))
+        os.environ.update({"TERM": "xterm", "HOME": str(cwd), "COLUMNS": "400", "LINES": "30", **(env or {})})
         os.execvp(argv[0], [str(a) for a in argv])
     shown = b""
 
