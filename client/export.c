@@ -1,9 +1,9 @@
-#include "exchange.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "ask.h"
 
 #define RENDER_PATH "/api/render/proxy/lambda"
 #define SUBMIT_TIMEOUT_MS 120000 /* a draft may be long and the line slow */
@@ -32,75 +32,46 @@ void client_render_id(char out[40])
 /* ---- submission ---- */
 
 struct submit_call {
-    struct call call;
-    struct exchange x;
+    struct ask ask;
     client_done_fn *done;
     void *user;
 };
 
-static void submit_start(struct call *call)
+static void submit_read(struct ask *a, const struct wire_answer *answer, struct fault *f)
 {
-    struct submit_call *s = container_of(call, struct submit_call, call);
-
-    exchange_start(&s->x);
-}
-
-static void submit_tell(struct call *call, const struct fault *f)
-{
-    struct submit_call *s = container_of(call, struct submit_call, call);
-
-    s->done(s->user, f);
-}
-
-static void submit_release(struct call *call)
-{
-    struct submit_call *s = container_of(call, struct submit_call, call);
-
-    exchange_release(&s->x);
-    free(s);
-}
-
-static void submit_read(void *user, struct transfer *t, struct fault *f)
-{
-    struct wire_answer answer = {t->http, t->body.data, t->body.len};
-
-    (void)user;
+    (void)a;
     /* The id is ours alone: if it is taken, an earlier attempt got there. */
-    if (!wire_read_done(&answer, f) && wire_render_exists(f))
+    if (!wire_read_done(answer, f) && wire_render_exists(f))
         *f = fault_make(FAULT_NONE, NULL);
 }
 
-static void submit_done(void *user, const struct fault *f)
+static void submit_tell(struct ask *a, const struct fault *f)
 {
-    struct submit_call *s = user;
+    struct submit_call *s = container_of(a, struct submit_call, ask);
 
-    call_end(&s->call, f);
+    s->done(s->user, f);
 }
 
 int client_render_submit(struct client *c, const char *session_id, const char *render_id,
                          const char *draft, size_t draft_len, client_done_fn *done, void *user,
                          client_call *call)
 {
-    static const struct call_class class = {submit_start, submit_tell, submit_release};
-    static const struct exchange_ops ops = {.read = submit_read, .done = submit_done};
-    struct submit_call *s = calloc(1, sizeof *s);
+    static const struct ask_class class = {submit_read, submit_tell};
+    struct submit_call *s = ask_new(sizeof *s, c, &class);
+    struct exchange *x;
     int err;
 
     if (!s)
         return -ENOMEM;
-    exchange_init(&s->x, c, &ops, s);
     s->done = done;
     s->user = user;
-    s->x.method = "POST";
-    s->x.again = EXCHANGE_PASSING;
-    s->x.timeout_ms = SUBMIT_TIMEOUT_MS;
-    s->x.url = api_url(c, RENDER_PATH);
-    err = wire_render_body(render_id, session_id, draft, draft_len, &s->x.body, &s->x.body_len);
-    if (!s->x.url || err) {
-        submit_release(&s->call);
-        return err && err != -ENOMEM ? -EINVAL : -ENOMEM;
-    }
-    return call_launch(c, &s->call, &class, call);
+    x = &s->ask.x;
+    x->method = "POST";
+    x->again = EXCHANGE_PASSING;
+    x->timeout_ms = SUBMIT_TIMEOUT_MS;
+    x->url = api_url(c, RENDER_PATH);
+    err = wire_render_body(render_id, session_id, draft, draft_len, &x->body, &x->body_len);
+    return ask_launch(&s->ask, err, call);
 }
 
 /* ---- waiting for the end ---- */

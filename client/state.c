@@ -1,8 +1,8 @@
 #include "state.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
+#include "ask.h"
 #include "draft.h"
 #include "text.h"
 
@@ -10,8 +10,7 @@
 #define STATE_ENVELOPE_MAX 65536 /* bytes around a state */
 
 struct state_call {
-    struct call call;
-    struct exchange x;
+    struct ask ask;
     const char *state; /* points into the answer's body */
     size_t len;
     client_state_fn *done;
@@ -27,72 +26,42 @@ char *state_url(struct client *c, const char *session_id)
     return url;
 }
 
-void state_exchange_init(struct exchange *x, struct client *c, const struct exchange_ops *ops,
-                         void *user, char *url)
+void state_exchange_set(struct exchange *x, char *url)
 {
-    exchange_init(x, c, ops, user);
     x->answer_max = STATE_MAX + STATE_ENVELOPE_MAX;
     x->timeout_ms = 3 * EXCHANGE_TIMEOUT_MS; /* a long one on a slow line */
     x->stall_ms = STATE_STALL_MS;
     x->url = url;
 }
 
-static void state_start(struct call *call)
+static void state_read(struct ask *a, const struct wire_answer *answer, struct fault *f)
 {
-    struct state_call *s = container_of(call, struct state_call, call);
+    struct state_call *s = container_of(a, struct state_call, ask);
 
-    exchange_start(&s->x);
+    if (wire_read_state(answer, &s->state, &s->len, f) && s->len > STATE_MAX)
+        *f = fault_make(FAULT_PROTOCOL, _("the state is too long"));
 }
 
-static void state_tell(struct call *call, const struct fault *f)
+static void state_tell(struct ask *a, const struct fault *f)
 {
-    struct state_call *s = container_of(call, struct state_call, call);
+    struct state_call *s = container_of(a, struct state_call, ask);
     bool ok = f->kind == FAULT_NONE;
 
     s->done(s->user, f, ok ? s->state : NULL, ok ? s->len : 0);
 }
 
-static void state_release(struct call *call)
-{
-    struct state_call *s = container_of(call, struct state_call, call);
-
-    exchange_release(&s->x);
-    free(s);
-}
-
-static void state_read(void *user, struct transfer *t, struct fault *f)
-{
-    struct state_call *s = user;
-    struct wire_answer answer = {t->http, t->body.data, t->body.len};
-
-    if (wire_read_state(&answer, &s->state, &s->len, f) && s->len > STATE_MAX)
-        *f = fault_make(FAULT_PROTOCOL, _("the state is too long"));
-}
-
-static void state_done(void *user, const struct fault *f)
-{
-    struct state_call *s = user;
-
-    call_end(&s->call, f);
-}
-
 int client_state(struct client *c, const char *session_id, enum client_patience patience,
                  client_state_fn *done, void *user, client_call *call)
 {
-    static const struct call_class class = {state_start, state_tell, state_release};
-    static const struct exchange_ops ops = {.read = state_read, .done = state_done};
-    struct state_call *s = calloc(1, sizeof *s);
+    static const struct ask_class class = {state_read, state_tell};
+    struct state_call *s = ask_new(sizeof *s, c, &class);
 
     if (!s)
         return -ENOMEM;
-    state_exchange_init(&s->x, c, &ops, s, state_url(c, session_id));
     s->done = done;
     s->user = user;
-    s->x.again = patience == CLIENT_RETRY ? EXCHANGE_PASSING : EXCHANGE_NEVER;
-    s->x.no_rate_wait = patience == CLIENT_ONE_TRY;
-    if (!s->x.url) {
-        state_release(&s->call);
-        return -ENOMEM;
-    }
-    return call_launch(c, &s->call, &class, call);
+    s->ask.x.again = patience == CLIENT_RETRY ? EXCHANGE_PASSING : EXCHANGE_NEVER;
+    s->ask.x.no_rate_wait = patience == CLIENT_ONE_TRY;
+    state_exchange_set(&s->ask.x, state_url(c, session_id));
+    return ask_launch(&s->ask, 0, call);
 }

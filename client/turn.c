@@ -431,7 +431,8 @@ static struct turn_call *turn_new(struct client *c, const char *session_id)
     t->message.again = EXCHANGE_NEVER;
     t->message.fresh = true;
     t->message.url = api_url(c, MESSAGE_PATH);
-    state_exchange_init(&t->look, c, &look_ops, t, state_url(c, session_id));
+    exchange_init(&t->look, c, &look_ops, t);
+    state_exchange_set(&t->look, state_url(c, session_id));
     t->look.no_rate_wait = true;
     sse_init(&t->sse, SSE_EVENT_MAX, on_event, NULL, t);
     t->transcript = transcript_new(on_text, t);
