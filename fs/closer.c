@@ -43,17 +43,9 @@ static bool read_info(const struct descriptor *d, struct info *out)
     const char *field;
     unsigned int flags;
     char text[1024];
-    int fd = descriptor_info(d);
-    ssize_t n;
 
-    if (fd < 0)
+    if (!descriptors_text(descriptor_info(d), text, sizeof(text)))
         return false;
-    n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (n <= 0)
-        return false;
-    text[n] = '\0';
-
     field = strstr(text, "flags:");
     if (!field || sscanf(field, "flags: %o", &flags) != 1)
         return false;
@@ -148,19 +140,10 @@ static int read_task(pid_t tid, struct task *out)
 static bool read_end(pid_t tid, unsigned int *flags, int *exit_code)
 {
     char path[64], text[2048], *field;
-    ssize_t n;
-    int fd;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (!descriptors_text(open(path, O_RDONLY | O_CLOEXEC), text, sizeof(text)))
         return false;
-    n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (n <= 0)
-        return false;
-    text[n] = '\0';
-
     /* The second field is the program's name, in brackets, and may hold anything. */
     field = strrchr(text, ')');
     if (!field || sscanf(field, ") %*c %*d %*d %*d %*d %*d %u", flags) != 1)

@@ -11,22 +11,28 @@
 
 #define LINK_SIZE (PATH_MAX + 32) /* with the kernel's " (deleted)" */
 
-bool descriptors_executing(pid_t pid)
+bool descriptors_text(int fd, char *text, size_t size)
 {
-    unsigned long size, code;
-    char path[64], text[128];
     ssize_t n;
-    int fd;
 
-    snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
-    n = read(fd, text, sizeof(text) - 1);
+    n = read(fd, text, size - 1);
     close(fd);
     if (n <= 0)
         return false;
     text[n] = '\0';
+    return true;
+}
+
+bool descriptors_executing(pid_t pid)
+{
+    unsigned long size, code;
+    char path[64], text[128];
+
+    snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+    if (!descriptors_text(open(path, O_RDONLY | O_CLOEXEC), text, sizeof(text)))
+        return false;
     /* Those that exit, and the kernel's own, have no memory at all. */
     return sscanf(text, "%lu %*u %*u %lu", &size, &code) == 2 && size != 0 && code == 0;
 }

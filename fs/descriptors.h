@@ -38,4 +38,8 @@ int descriptor_info(const struct descriptor *d);
 /* Is the process inside execve(), where descriptors are closed? */
 bool descriptors_executing(pid_t pid);
 
+/* Reads a short file of /proc, what fits of it, and closes it. False: nothing to be had; `fd` may
+ * be a failed open's. */
+bool descriptors_text(int fd, char *text, size_t size);
+
 #endif
