@@ -173,6 +173,7 @@ const struct lexicon translate_lexicon[] = {
     {WORD_CLICK, false,
      LIST("点击", "单击", "双击", "右击", "点按", "轻点", "轻触", "点选", "点一下", "点开",
           "右键点击", "右键单击", "鼠标点击", "按住", "勾选", "取消勾选")},
+    {WORD_POINT, false, LIST("点")},
     {WORD_PRESS, false, LIST("按下", "按一下", "请按", "请按下")},
     {WORD_DRAG, false,
      LIST("向左拖", "向右拖", "往左拖", "往右拖", "往上拖", "往下拖", "往上拉", "往下拉", "往上推",

@@ -65,6 +65,8 @@ enum word_class {
     WORD_ARTICLE,
     WORD_DONE, /* 了: the verb tells what was done */
 
+    WORD_POINT, /* 点: a click if it is one of something, else WORD_OTHER */
+
     /* marks */
     WORD_STOP,    /* the border of a clause */
     WORD_OPENING, /* of a quotation */

@@ -38,6 +38,8 @@ static void look_behind(const struct sentence *s, struct stance *st, size_t from
         const struct unit *u = &s->unit[i - 1];
         bool border = u->class == WORD_STOP || u->class == WORD_OPENING;
         if (u->class == WORD_CLOSING && u->pair >= least) { /* the name of a panel */
+            for (size_t k = u->pair + 1u; k < i && thing == from; k++)
+                thing = s->unit[k].class == WORD_ACCOUNT ? k : from;
             i = u->pair + 1u;
             continue;
         }
@@ -88,7 +90,8 @@ bool find_is_done_by_person(const struct sentence *s, size_t verb)
         if (u->class == WORD_YOU || u->class == WORD_I)
             return false;
         bool owner = i < s->count && words_character(s, i) == U'的';
-        if (u->class == WORD_PERSON && (han ? !owner : i == 1))
+        bool object = i > 1 && words_is_verb(&s->unit[i - 2]); /* 选择说话人 */
+        if (u->class == WORD_PERSON && (han ? !owner && !object : i == 1))
             return true;
     }
     return false;

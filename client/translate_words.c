@@ -121,6 +121,30 @@ static void pair_quotations(struct sentence *s)
     }
 }
 
+/* 点 clicks on a name or a button; but not where it ends another word (特点), or a time. */
+static bool clicks(const struct sentence *s, size_t i)
+{
+    if (i && (words_is_number(s, i - 1) ||
+              (s->unit[i - 1].class == WORD_OTHER && !(s->unit[i].flags & UNIT_SPACED))))
+        return false;
+    for (size_t k = i + 1; k < s->count && k < i + WORDS_REACH_MAX; k++) {
+        enum word_class class = s->unit[k].class;
+        if (class == WORD_BUTTON ||
+            (k == i + 1 && (class == WORD_OPENING || class == WORD_EMPHASIS)))
+            return true;
+        if (class == WORD_STOP)
+            break;
+    }
+    return false;
+}
+
+static void decide_points(struct sentence *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->unit[i].class == WORD_POINT)
+            s->unit[i].class = clicks(s, i) ? WORD_CLICK : WORD_OTHER;
+}
+
 static void note_language(struct sentence *s)
 {
     size_t han = 0, other = 0;
@@ -174,6 +198,7 @@ void words_read(struct sentence *s, const char *text, size_t len)
         at = u->end;
     }
     pair_quotations(s);
+    decide_points(s);
     note_language(s);
 }
 
