@@ -5,7 +5,7 @@
 #include "inputs.h"
 #include "listing.h"
 #include "prompt.h"
-#include "render.h"
+#include "output.h"
 
 struct handle *handle_new(struct fs *fs, const struct node *node)
 {

@@ -12,6 +12,7 @@
 #include "fetch.h"
 #include "handle.h"
 #include "inputs.h"
+#include "output.h"
 #include "prompt.h"
 #include "query.h"
 #include "reply.h"

@@ -9,7 +9,7 @@
 #include "handle.h"
 #include "inputs.h"
 #include "names.h"
-#include "render.h"
+#include "output.h"
 #include "upload.h"
 #include "utf8.h"
 
@@ -257,7 +257,7 @@ static int unlink_node(struct node *n)
         input_remove(n->input);
         return 0;
     case NODE_OUTPUT:
-        render_remove_output(n->session, false);
+        output_remove(n->session, false);
         return 0;
     case NODE_GHOST:
         return 0;

@@ -9,7 +9,7 @@
 
 #include "handle.h"
 #include "inputs.h"
-#include "render.h"
+#include "output.h"
 #include "reply.h"
 #include "store.h"
 

@@ -10,6 +10,7 @@
 #include "inputs.h"
 #include "message.h"
 #include "names.h"
+#include "output.h"
 #include "render.h"
 #include "upload.h"
 

@@ -1,84 +1,16 @@
-#include "render.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "blob.h"
 #include "draft.h"
 #include "errnos.h"
 #include "message.h"
+#include "output.h"
 #include "query.h"
+#include "render_inside.h"
 #include "text.h"
-#include "words.h"
-
-/* ---- outputs ---- */
-
-struct output *output_new(struct fs *fs, struct blob *blob, uint64_t fingerprint,
-                          int64_t duration_ms, struct timespec time)
-{
-    struct output *o = calloc(1, sizeof(*o));
-
-    if (o) {
-        o->ino = fs->next_ino++;
-        HASH_ADD(hh, fs->outputs, ino, sizeof(o->ino), o);
-    }
-    if (!o || !o->hh.tbl) {
-        free(o);
-        blob_unref(blob);
-        return NULL;
-    }
-    o->fs = fs;
-    o->refs = 1;
-    o->blob = blob;
-    o->fingerprint = fingerprint;
-    o->duration_ms = duration_ms;
-    o->time = time;
-    return o;
-}
-
-struct output *output_ref(struct output *o)
-{
-    o->refs++;
-    return o;
-}
-
-void output_unref(struct output *o)
-{
-    if (!o || --o->refs > 0)
-        return;
-    HASH_DELETE(hh, o->fs->outputs, o);
-    blob_unref(o->blob);
-    free(o);
-}
-
-void render_remove_output(struct session *s, bool watchers)
-{
-    if (!s->output)
-        return;
-    output_unref(s->output);
-    s->output = NULL;
-    s->changed = clock_now();
-    if (watchers)
-        watch_output_gone(s->fs->watch, s->name);
-    status_changed(s);
-    store_save(s, NULL, NULL);
-}
-
-static void tell_ready(struct session *s, struct reply *r)
-{
-    char duration[WORDS_DURATION_MAX], size[WORDS_SIZE_MAX];
-
-    words_size(s->output->blob->size, size, sizeof(size));
-    if (s->output->duration_ms >= 0) {
-        words_duration(s->output->duration_ms, duration, sizeof(duration));
-        reply_line(s->fs, r, _("output.mp4 is ready (%s, %s)"), duration, size);
-    } else {
-        reply_line(s->fs, r, _("output.mp4 is ready (%s)"), size);
-    }
-}
 
 /* ---- life ---- */
 
@@ -95,7 +27,7 @@ static struct render *render_new(struct session *s)
     return n;
 }
 
-static void render_unref(struct render *n)
+void render_unref(struct render *n)
 {
     if (--n->refs > 0)
         return;
@@ -111,13 +43,12 @@ static void render_unref(struct render *n)
     free(n);
 }
 
-static bool is_current(const struct render *n)
+bool render_is_current(const struct render *n)
 {
     return n->session->render == n;
 }
 
-/* It is over. Who waits was told. */
-static void end(struct render *n, int error)
+void render_end(struct render *n, int error)
 {
     struct session *s = n->session;
 
@@ -130,7 +61,7 @@ static void end(struct render *n, int error)
     render_unref(n);
 }
 
-static void fail(struct render *n, const struct fault *f)
+void render_fail(struct render *n, const struct fault *f)
 {
     struct session *s = n->session;
     char words[ERROR_WORDS_MAX], hint[ERROR_WORDS_MAX], line[2 * ERROR_WORDS_MAX];
@@ -145,14 +76,14 @@ static void fail(struct render *n, const struct fault *f)
             reply_line(s->fs, n->reply, "%s", hint);
     }
     session_failed_words(s, line, hint);
-    end(n, errnos_of(f));
+    render_end(n, errnos_of(f));
 }
 
-static void fail_local(struct render *n, int error)
+void render_fail_local(struct render *n, int error)
 {
     struct fault f = fault_local(error);
 
-    fail(n, &f);
+    render_fail(n, &f);
 }
 
 void render_drop(struct session *s)
@@ -166,7 +97,7 @@ void render_drop(struct session *s)
     session_need_cancel(s, &n->need);
     if (n->reply)
         reply_line(s->fs, n->reply, "%s", _("The draft changed; this render was dropped."));
-    end(n, EIO);
+    render_end(n, EIO);
 }
 
 void render_leave_reply(struct session *s)
@@ -181,7 +112,7 @@ void render_leave_reply(struct session *s)
 void render_draft_known(struct session *s)
 {
     if (s->output && s->output->fingerprint != s->fingerprint)
-        render_remove_output(s, true);
+        output_remove(s, true);
     if (!s->render || s->render->fingerprint == s->fingerprint)
         return;
     /* A session made in place of a lost one begins with an empty timeline: no edit did that, and
@@ -190,165 +121,6 @@ void render_draft_known(struct session *s)
         s->render->fingerprint = s->fingerprint;
     else
         render_drop(s);
-}
-
-/* ---- download ---- */
-
-static void shown(struct fs *fs, struct saving *w, int error)
-{
-    struct render *n = container_of(w, struct render, saving);
-    struct session *s = n->session;
-
-    (void)error; /* shown all the same; the record is tried again */
-    if (is_current(n)) {
-        watch_output_appeared(fs->watch, s->name);
-        if (n->reply)
-            tell_ready(s, n->reply);
-        history_add(s, "output", _("output.mp4 is ready"));
-        end(n, 0);
-    }
-    render_unref(n);
-}
-
-static void show(struct render *n)
-{
-    struct session *s = n->session;
-    struct blob *b = n->blob;
-
-    n->blob = NULL;
-    if (n->used)
-        blob_unuse(b);
-    n->used = false;
-    output_unref(s->output);
-    s->output = output_new(s->fs, b, n->fingerprint, n->duration_ms, clock_now());
-    if (!s->output) {
-        fail_local(n, ENOMEM);
-        return;
-    }
-    s->changed = s->output->time;
-    session_succeeded(s);
-    n->refs++;
-    store_save(s, &n->saving, shown);
-}
-
-static void sync_file(struct fs *fs, struct store_job *job)
-{
-    struct render *n = container_of(job, struct render, job);
-
-    (void)fs;
-    n->job_error = -blob_sync(n->blob);
-}
-
-static void file_synced(struct fs *fs, struct store_job *job)
-{
-    struct render *n = container_of(job, struct render, job);
-
-    (void)fs;
-    if (is_current(n)) {
-        if (n->job_error)
-            fail_local(n, n->job_error);
-        else
-            show(n);
-    }
-    render_unref(n);
-}
-
-static void downloaded(void *user, const struct fault *f, uint64_t size)
-{
-    struct render *n = user;
-    struct fs *fs = n->session->fs;
-
-    fs_lock(fs);
-    n->call = 0;
-    if (!is_current(n) || f->kind == FAULT_CANCELLED) {
-        /* dropped, or the next mount goes on */
-    } else if (f->kind != FAULT_NONE) {
-        fail(n, f);
-    } else if (blob_resize(n->blob, size)) {
-        fail_local(n, ENOSPC);
-    } else {
-        n->phase = RENDER_KEEPING;
-        n->job = (struct store_job){.run = sync_file, .done = file_synced};
-        n->refs++;
-        store_run(fs, &n->job);
-    }
-    render_unref(n);
-    fs_unlock(fs);
-}
-
-static void download_progress(void *user, uint64_t received, uint64_t total)
-{
-    struct render *n = user;
-    struct fs *fs = n->session->fs;
-
-    fs_lock(fs);
-    n->percent = total ? (int)(received * 100 / total) : -1;
-    if (is_current(n))
-        status_changed(n->session);
-    fs_unlock(fs);
-}
-
-/* Where to, and from where. */
-struct fetching {
-    struct store_job job;
-    struct render *render;
-    struct blob *blob;
-    char *url;
-    int error;
-};
-
-static void make_file(struct fs *fs, struct store_job *job)
-{
-    struct fetching *g = container_of(job, struct fetching, job);
-
-    g->error = -blob_create(fs, &g->blob);
-}
-
-static void file_made(struct fs *fs, struct store_job *job)
-{
-    struct fetching *g = container_of(job, struct fetching, job);
-    struct render *n = g->render;
-    struct client_download what = {
-        .url = g->url, .render_id = n->id, .max_size = fs->options->cache_size, .expect_mp4 = true};
-    int error = g->error;
-
-    if (!error) {
-        n->blob = g->blob;
-        n->used = true;
-    }
-    if (is_current(n) && !error) {
-        what.fd = g->blob->fd;
-        n->refs++;
-        error = -client_download(fs->client, &what, download_progress, downloaded, n, &n->call);
-        if (error)
-            n->refs--;
-    }
-    if (is_current(n) && error)
-        fail_local(n, error);
-    render_unref(n);
-    free(g->url);
-    free(g);
-}
-
-static void fetch(struct render *n, const char *url)
-{
-    struct session *s = n->session;
-    struct fetching *g = calloc(1, sizeof(*g));
-
-    if (g && url)
-        g->url = strdup(url);
-    if (!g || (url && !g->url)) {
-        free(g);
-        fail_local(n, ENOMEM);
-        return;
-    }
-    n->phase = RENDER_DOWNLOADING;
-    n->percent = -1;
-    g->render = n;
-    n->refs++;
-    g->job = (struct store_job){.run = make_file, .done = file_made};
-    store_run(s->fs, &g->job);
-    status_changed(s);
 }
 
 /* ---- submit and wait ---- */
@@ -360,9 +132,9 @@ static void recorded(struct fs *fs, struct saving *w, int error)
     struct render *n = container_of(w, struct render, saving);
 
     (void)fs;
-    if (is_current(n)) {
+    if (render_is_current(n)) {
         if (error)
-            fail_local(n, -error);
+            render_fail_local(n, -error);
         else
             session_need(n->session, &n->need, submit);
     }
@@ -415,17 +187,17 @@ static void rendered(void *user, const struct fault *f, const char *url)
 
     fs_lock(fs);
     n->call = 0;
-    if (!is_current(n) || f->kind == FAULT_CANCELLED) {
+    if (!render_is_current(n) || f->kind == FAULT_CANCELLED) {
         /* dropped, or the next mount goes on */
     } else if (f->kind == FAULT_NONE) {
-        fetch(n, url);
+        render_fetch(n, url);
     } else if (f->kind == FAULT_SESSION && n->session_id && !n->renewed) {
         renew(n);
     } else if (f->kind == FAULT_RENDER || f->kind == FAULT_NOT_FOUND) {
         if (!submit_again(n))
-            fail(n, f);
+            render_fail(n, f);
     } else {
-        fail(n, f);
+        render_fail(n, f);
     }
     render_unref(n);
     fs_unlock(fs);
@@ -456,7 +228,7 @@ static void render_progress(void *user, int percent, bool late)
     struct fs *fs = n->session->fs;
 
     fs_lock(fs);
-    if (is_current(n)) {
+    if (render_is_current(n)) {
         n->percent = percent;
         if (late && !n->late)
             tell_late(n);
@@ -474,7 +246,7 @@ static void wait_for_it(struct render *n)
     r = client_render_wait(n->session->fs->client, n->id, render_progress, rendered, n, &n->call);
     if (r) {
         n->refs--;
-        fail_local(n, -r);
+        render_fail_local(n, -r);
     }
 }
 
@@ -486,12 +258,12 @@ static void submitted(void *user, const struct fault *f)
 
     fs_lock(fs);
     n->call = 0;
-    if (!is_current(n) || f->kind == FAULT_CANCELLED) {
+    if (!render_is_current(n) || f->kind == FAULT_CANCELLED) {
         /* dropped, or the next mount goes on */
     } else if (f->kind == FAULT_SESSION && !n->renewed) {
         renew(n);
     } else if (f->kind != FAULT_NONE) {
-        fail(n, f);
+        render_fail(n, f);
     } else {
         park_error_all(fs, &n->closers, 0);
         wait_for_it(n);
@@ -528,13 +300,13 @@ static void submit(struct fs *fs, struct need *need, const struct fault *f)
     int r;
 
     if (f->kind != FAULT_NONE) {
-        fail(n, f);
+        render_fail(n, f);
         return;
     }
     n->phase = RENDER_SUBMITTING;
     r = submit_draft(fs, n);
     if (r)
-        fail_local(n, -r);
+        render_fail_local(n, -r);
 }
 
 /* ---- starting ---- */
@@ -577,7 +349,7 @@ void render_start(struct session *s, struct bytes *state, struct reply *reply,
 
     if (s->output && s->output->fingerprint == s->fingerprint) {
         if (reply) {
-            tell_ready(s, reply);
+            output_tell_ready(s, reply);
             message_end_reply(s, reply);
         }
         if (closer)
@@ -646,7 +418,7 @@ static void state_read(struct fs *fs, struct store_job *job)
     struct render *n = container_of(job, struct render, job);
 
     (void)fs;
-    if (is_current(n))
+    if (render_is_current(n))
         wait_for_it(n);
     render_unref(n);
 }

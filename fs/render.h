@@ -66,13 +66,4 @@ void render_leave_reply(struct session *s);
 /* Goes on with what an earlier life submitted. */
 void render_resume(struct session *s);
 
-/* Takes output.mp4 away. `watchers`: they have to be told (a user's rm tells them itself). */
-void render_remove_output(struct session *s, bool watchers);
-
-/* Takes over the blob's reference. NULL: no memory (the blob is then let go). */
-struct output *output_new(struct fs *fs, struct blob *blob, uint64_t fingerprint,
-                          int64_t duration_ms, struct timespec time);
-struct output *output_ref(struct output *o);
-void output_unref(struct output *o); /* NULL is fine */
-
 #endif

@@ -10,6 +10,7 @@
 #include "errnos.h"
 #include "inputs.h"
 #include "message.h"
+#include "output.h"
 #include "prompt.h"
 #include "query.h"
 #include "render.h"

@@ -36,18 +36,6 @@ struct render;
 struct job;
 TAILQ_HEAD(job_list, job);
 
-/* A finished video. It lives on while somebody reads it, when a newer one has taken its place. */
-struct output {
-    struct fs *fs;
-    int refs;
-    uint64_t ino;
-    UT_hash_handle hh;
-    struct blob *blob;
-    uint64_t fingerprint; /* of its draft */
-    int64_t duration_ms;
-    struct timespec time;
-};
-
 struct session {
     struct fs *fs;
     int refs; /* the tree, handles, inputs, calls under way */

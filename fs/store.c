@@ -11,6 +11,7 @@
 
 #include "files.h"
 #include "inputs.h"
+#include "output.h"
 #include "record.h"
 #include "text.h"
 

@@ -6,6 +6,7 @@
 #include "blob.h"
 #include "inputs.h"
 #include "names.h"
+#include "output.h"
 #include "query.h"
 #include "session.h"
 
