@@ -68,7 +68,8 @@ class Crash:
         self.backend = Backend(directory, ["--credits", 1000000])
         self.shim = shim.Shim(BUILD_DIR / "tests/crash/shim.so", directory / "shim.control")
         # A user who was there before knows the token already: its calls are no part of this.
-        self.mount = Mount(directory, self.backend.url, {"retry_wait": 0.1, "poll": 0.1}, self.shim.environment)
+        # Looks for what became of a message for longer than a busy machine takes to edit.
+        self.mount = Mount(directory, self.backend.url, {"retry_wait": 0.4, "poll": 0.1}, self.shim.environment)
         self.clip = clip(directory)
         self.sessions = []
         self.number = 0
