@@ -1,4 +1,5 @@
 """The mount tests' fixtures, and what file managers need besides."""
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "mount"))
 sys.dont_write_bytecode = True
 
+import fixtures  # noqa: E402
 from fixtures import *  # noqa: E402, F401, F403
 
 
@@ -16,3 +18,33 @@ def runtime():
     """XDG_RUNTIME_DIR, for sockets, whose paths have to be short."""
     with tempfile.TemporaryDirectory(prefix="lipsyncfs-runtime.") as runtime:
         yield runtime
+
+
+@pytest.fixture(scope="session")
+def desktop(tmp_path_factory, runtime):
+    missing = [name for name in ("Xvfb", "dbus-daemon", "openbox", "xdotool", "xprop", "import")
+               if not shutil.which(name)]
+    if missing:
+        pytest.skip(f"not installed: {' '.join(missing)}")
+    pytest.importorskip("gi.repository.Atspi")
+    import desktop
+    desktop = desktop.Desktop(tmp_path_factory.mktemp("desktop"), runtime)
+    yield desktop
+    desktop.end()
+
+
+class Screen:
+    """What was to be seen belongs into the report of a failure."""
+
+    @staticmethod
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(item):
+        report = (yield).get_result()
+        if report.failed and "desktop" in item.funcargs:
+            item.funcargs["desktop"].picture(item.funcargs["tmp_path"] / "screen.png")
+            report.sections.append(("screen", item.funcargs["desktop"].outline()[-20000:]))
+
+
+def pytest_configure(config):
+    fixtures.pytest_configure(config)
+    config.pluginmanager.register(Screen)
