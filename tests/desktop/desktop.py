@@ -151,12 +151,10 @@ def shown(application, words):
     return None
 
 
-def listed(application, name):
-    """Is there an entry of that name in a listing?"""
-    for node in tree(application):
-        if alive(node.get_role) in (Atspi.Role.TABLE_CELL, Atspi.Role.ICON) and name in says(node):
-            return node
-    return None
+def listed(application, title, name):
+    """Is there an entry of that name in the listing of a window?"""
+    return any(alive(node.get_role) in (Atspi.Role.TABLE_CELL, Atspi.Role.ICON) and name in says(node)
+               for frame in tree(application, 1) if alive(frame.get_name) == title for node in tree(frame))
 
 
 def window(application, title):

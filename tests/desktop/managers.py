@@ -18,6 +18,7 @@ class Manager:
             pytest.skip(f"no {self.command[0]}")
         self.desktop = desktop
         self.processes = []
+        self.here = None
         self.go(folder)
 
     def find(self, look, *what):
@@ -25,7 +26,7 @@ class Manager:
         return any(look(a, *what) for a in applications() if alive(a.get_name) == self.name)
 
     def lists(self, name):
-        return self.find(listed, name)
+        return self.find(listed, self.here, name)
 
     def title(self, folder):
         return folder.name
@@ -33,7 +34,8 @@ class Manager:
     def go(self, folder):
         """In another window: completion in a location bar may take the Return for itself."""
         self.processes.append(self.desktop.start(*self.command, folder))
-        self.window(self.title(folder))
+        self.here = self.title(folder)
+        self.window(self.here)
 
     def wait(self, what, predicate):
         return wait_for(what, predicate, PATIENCE_S)
