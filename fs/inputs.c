@@ -453,7 +453,7 @@ void input_flush(struct input *in, struct parked *p)
     if (state == CLOSER_KILLED) {
         pthread_mutex_lock(&in->io);
         fs_lock(fs);
-        if (in->work && !in->removed)
+        if (!in->removed && (in->work || in->state == INPUT_NEW))
             input_abandon(in);
         park_error(fs, p, 0);
         fs_unlock(fs);

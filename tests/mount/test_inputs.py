@@ -290,6 +290,16 @@ def test_killed_writer(backend, session, media, how):
     assert backend.requests("upload") == []
 
 
+def test_killed_before_the_first_byte(backend, session):
+    with ended(spawn(f"exec sleep 60 > {session.inputs}/x.mp4")) as writer:
+        wait_for("the file", (session.inputs / "x.mp4").exists)
+        os.killpg(writer.pid, signal.SIGKILL)
+        writer.wait(10)
+    wait_for("the file to go", lambda: os.listdir(session.inputs) == [])
+    uploads_ended(session)
+    assert backend.requests("upload") == []
+
+
 def test_killed_while_replacing(backend, session, media):
     shutil.copyfile(media / "clip.mp4", session.inputs / "x.mp4")
     line = f"{{ cat {media}/clip.mov; exec sleep 60; }} > {session.inputs}/x.mp4"

@@ -137,7 +137,7 @@ def test_message(backend, user, line):
 def test_killed_writer(backend, user, media):
     line = f"{{ cat {media}/voice.mp3; exec sleep 60; }} > {user.session}/inputs/x.mp3"
     with ended(spawn([*user.mount.user, "/bin/bash", "-c", line])) as writer:
-        wait_for("the bytes", lambda: "sleep" in Path(f"/proc/{writer.pid}/cmdline").read_text())
+        wait_for("the bytes", lambda: Path(f"/proc/{writer.pid}/cmdline").read_text().startswith("sleep"))
         os.killpg(writer.pid, signal.SIGKILL)
         writer.wait(10)
     wait_for("the file to go", lambda: user.does("ls $S/inputs") == "")
