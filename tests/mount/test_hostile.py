@@ -46,6 +46,7 @@ GENERATED = [("deep_json", 0), ("wide_json", 0), ("long_string", 0), ("space", 0
 @pytest.mark.parametrize("generate, size", GENERATED)
 def test_answers_without_measure(backend, mount, session, generate, size):
     session.wait_status("idle")
+    wait_for("the first questions' answers", backend.quiet)
     before = mount.program.resident_kb()
     backend.fault("state", generate=generate, size=size)
     assert error_of(lambda: session.text("state.json")) in TABLE
