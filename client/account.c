@@ -114,7 +114,7 @@ void account_wait(struct account *a, struct account_waiter *w)
     enqueue(&a->waiters, w);
     if (a->busy)
         return;
-    if (clock_now_ms() < a->rate_until_ms) {
+    if (clock_ms() < a->rate_until_ms) {
         a->busy = true;
         fail_later(a, a->rate);
     } else {
@@ -234,8 +234,8 @@ static void note_rate(struct account *a, struct fault *f, struct transfer *t)
 {
     f->retry_after_s = wire_retry_after_s(transfer_header(t, "Retry-After"), time(NULL));
     a->rate = *f;
-    a->rate_until_ms = clock_now_ms() + (f->retry_after_s >= 0 ? (int64_t)f->retry_after_s * 1000
-                                                               : a->client->retry_wait_ms);
+    a->rate_until_ms = clock_ms() + (f->retry_after_s >= 0 ? (int64_t)f->retry_after_s * 1000
+                                                           : a->client->retry_wait_ms);
 }
 
 static void go(struct account *a)

@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-int64_t clock_now_ms(void)
+int64_t clock_ms(void)
 {
     struct timespec ts;
 

@@ -1,13 +1,13 @@
 /*
- * The time by which the client waits: CLOCK_MONOTONIC, ms; any thread.
+ * The time by which everything here waits: CLOCK_MONOTONIC, ms; any thread.
  *
- * Alone in its file, so that a test of minutes can be linked with a clock of its own.
+ * Alone in its library, so that a test of minutes can be linked with a clock of its own.
  */
 #ifndef LIPSYNC_CLOCK_H
 #define LIPSYNC_CLOCK_H
 
 #include <stdint.h>
 
-int64_t clock_now_ms(void);
+int64_t clock_ms(void);
 
 #endif

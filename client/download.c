@@ -168,7 +168,7 @@ static enum transfer_verdict download_head(void *user, struct transfer *t)
 
 static void report(struct download_call *d, bool last)
 {
-    int64_t now = clock_now_ms();
+    int64_t now = clock_ms();
 
     if (!d->progress || (!last && now - d->reported_ms < PROGRESS_EVERY_MS))
         return;

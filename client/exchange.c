@@ -72,7 +72,7 @@ static int64_t trouble_began_ms(const struct exchange *x, const struct fault *f,
 
 static bool again_after_passing(struct exchange *x, const struct fault *f)
 {
-    int64_t now = clock_now_ms(), delay = backoff_ms(x->tries);
+    int64_t now = clock_ms(), delay = backoff_ms(x->tries);
 
     if (!fault_is_passing(f) || f->kind == FAULT_RATE)
         return false;
@@ -211,7 +211,7 @@ static void attempt(struct exchange *x)
 
     transfer_free(x->transfer);
     x->transfer = NULL;
-    x->attempted_ms = clock_now_ms();
+    x->attempted_ms = clock_ms();
     if (x->own) {
         token = account_token(&x->client->account, &x->generation);
         if (!token) {

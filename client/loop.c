@@ -77,7 +77,7 @@ static void run_tasks(struct loop *loop)
 
 void loop_timer_set(struct loop *loop, struct timer *timer, int64_t delay_ms)
 {
-    timers_set(&loop->timers, timer, clock_now_ms() + (delay_ms > 0 ? delay_ms : 0));
+    timers_set(&loop->timers, timer, clock_ms() + (delay_ms > 0 ? delay_ms : 0));
 }
 
 void loop_timer_stop(struct loop *loop, struct timer *timer)
@@ -91,7 +91,7 @@ static int wait_ms(struct loop *loop)
     if (!first)
         return -1;
 
-    int64_t ms = first->due_ms - clock_now_ms();
+    int64_t ms = first->due_ms - clock_ms();
     if (ms < 0)
         return 0;
     return ms > INT_MAX ? INT_MAX : (int)ms;
@@ -100,7 +100,7 @@ static int wait_ms(struct loop *loop)
 static void run_timers(struct loop *loop)
 {
     struct timer *timer;
-    int64_t now = clock_now_ms();
+    int64_t now = clock_ms();
 
     while ((timer = timers_first(&loop->timers)) && timer->due_ms <= now) {
         timers_stop(&loop->timers, timer);

@@ -96,10 +96,10 @@ static void finish(struct transfer *t)
     t->fault.sent = t->sent;
     t->fault.http = t->http;
     if (t->fault.kind == FAULT_NONE)
-        say(t, "%d %lld ms", t->http, (long long)(clock_now_ms() - t->started_ms));
+        say(t, "%d %lld ms", t->http, (long long)(clock_ms() - t->started_ms));
     else
         say(t, "%d fault %d %lld ms", t->http, (int)t->fault.kind,
-            (long long)(clock_now_ms() - t->started_ms));
+            (long long)(clock_ms() - t->started_ms));
     t->ops->done(t->user, t);
 }
 
@@ -123,7 +123,7 @@ static void on_done(struct loop_easy *e, CURLcode code)
 static void on_stall(struct timer *timer)
 {
     struct transfer *t = container_of(timer, struct transfer, stall);
-    int64_t still_ms = t->paused ? 0 : clock_now_ms() - t->moved_ms;
+    int64_t still_ms = t->paused ? 0 : clock_ms() - t->moved_ms;
 
     if (still_ms < t->stall_ms) {
         loop_timer_set(t->loop, &t->stall, t->stall_ms - still_ms);
@@ -146,7 +146,7 @@ enum transfer_verdict transfer_fail(struct transfer *t, struct fault fault)
 static void moved(struct transfer *t)
 {
     if (t->stall_ms)
-        t->moved_ms = clock_now_ms();
+        t->moved_ms = clock_ms();
 }
 
 static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
@@ -391,7 +391,7 @@ struct transfer *transfer_start(struct loop *loop, const struct transfer_spec *s
     t->nearest = spec->nearest;
     t->loopback_only = strncasecmp(spec->url, "http:", 5) == 0;
     t->e.done = on_done;
-    t->started_ms = t->moved_ms = clock_now_ms();
+    t->started_ms = t->moved_ms = clock_ms();
     t->stall_ms = spec->stall_ms;
     t->stall.fire = on_stall;
     snprintf(t->method, sizeof t->method, "%s", spec->method);

@@ -83,14 +83,6 @@ void fs_defer_close(struct fs *fs, int fd)
     fs_defer(fs, &c->later, do_close);
 }
 
-int64_t clock_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 struct timespec clock_now(void)
 {
     struct timespec t;

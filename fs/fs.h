@@ -28,6 +28,7 @@
 #include <uthash.h>
 
 #include "client.h"
+#include "clock.h" /* clock_ms: by which all waits */
 #include "options.h"
 #include "park.h"
 #include "watch.h"
@@ -79,7 +80,7 @@ struct fs {
     struct session *by_name;   /* uthash, handle hh_name */
     struct session *by_number; /* uthash, handle hh_number; in order of number */
     struct timespec root_changed;
-    struct input *inputs;   /* uthash, by inode number, handle hh_ino */
+    struct input *inputs; /* uthash, by inode number, handle hh_ino */
     LIST_HEAD(, handle) handles;
     struct output *outputs; /* uthash, by inode number */
     uint64_t next_session;
@@ -116,7 +117,6 @@ void fs_defer_close(struct fs *fs, int fd);
  * held. (fs/ops.c) */
 void fs_open_unclaimed(struct fs *fs, uint64_t handle);
 
-int64_t clock_ms(void);          /* monotonic */
 struct timespec clock_now(void); /* real time */
 
 #endif

@@ -17,9 +17,9 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "names.h"
 #include "watchers.h"
 
@@ -299,14 +299,6 @@ static bool put(const struct question *q, int out)
     return n == (ssize_t)sizeof(*q);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* The answer, -ETIMEDOUT, or -ENODATA: there will be none. */
 static int await_answer(int in, int64_t until_ms)
 {
@@ -316,7 +308,7 @@ static int await_answer(int in, int64_t until_ms)
     int r;
 
     do {
-        int64_t left = until_ms - now_ms();
+        int64_t left = until_ms - clock_ms();
 
         r = poll(&p, 1, left > 0 ? (int)left : 0);
     } while (r < 0 && errno == EINTR);
@@ -331,7 +323,7 @@ static int await_answer(int in, int64_t until_ms)
 /* As await_answer. */
 static int ask(const struct question *q, int patience_ms)
 {
-    int64_t until_ms = now_ms() + patience_ms;
+    int64_t until_ms = clock_ms() + patience_ms;
     int fds[2], byte = -ENODATA;
     bool sent;
 

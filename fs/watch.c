@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "lookout.h"
 #include "watchers.h"
 
@@ -55,14 +56,6 @@ struct watch {
     struct job *recent; /* statuses told less than an interval ago, the oldest first */
     unsigned int again; /* how many of them changed since */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- the queue; under the lock ---- */
 
@@ -205,7 +198,7 @@ static void tell_session(struct watch *w, enum kind kind, const char *session)
 {
     int dir;
 
-    if (!watchers_exist(&w->watchers, now_ms()))
+    if (!watchers_exist(&w->watchers, clock_ms()))
         return;
     dir = open_session(w, session);
     if (dir < 0)
@@ -242,7 +235,7 @@ static void carry_out(struct watch *w, const struct job *job)
 static struct job *next_job(struct watch *w)
 {
     while (!w->stopping) {
-        let_go_of_recent(w, now_ms());
+        let_go_of_recent(w, clock_ms());
         if (w->queue)
             return take_out(&w->queue, w->queue);
         if (w->again) {
@@ -270,7 +263,7 @@ static void *run(void *user)
         if (job->kind == STATUS) { /* from now on, so that no change is told twice */
             told = job_new(STATUS, NULL, 0, job->name);
             if (told) {
-                told->done_ms = now_ms();
+                told->done_ms = clock_ms();
                 append(&w->recent, told);
             }
         }

@@ -33,7 +33,7 @@ static struct {
 } hands = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* Instead of the client's own. */
-int64_t clock_now_ms(void)
+int64_t clock_ms(void)
 {
     pthread_mutex_lock(&hands.lock);
     int64_t ran = (now_ms() - hands.real_ms) / SLOWER;
@@ -114,7 +114,7 @@ static void on_log(const char *line)
     assert_true(seen.count < 64);
     x = &seen.all[seen.count++];
     snprintf(x->line, sizeof x->line, "%s", line);
-    x->ended_ms = clock_now_ms();
+    x->ended_ms = clock_ms();
     x->began_ms = x->ended_ms - strtoll(number, NULL, 10);
     pthread_cond_broadcast(&seen.more);
     pthread_mutex_unlock(&seen.lock);
