@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "files.h"
+#include "places.h"
 
 /* ---- files ---- */
 
@@ -137,8 +138,8 @@ static int allow_own(int ruleset, const struct ruleset *handled, const struct op
         r = allow(ruleset, handled, o->cache_dir, OWN);
     if (!r && !o->token && !o->client_id)
         r = allow_client_id(ruleset, handled, o->client_id_path);
-    /* For watch.h. A mount that was made for us is at a place that we do not know. */
-    if (!r && strncmp(o->mountpoint, "/dev/fd/", 8) != 0)
+    /* For watch.h. */
+    if (!r && !places_is_descriptor(o->mountpoint))
         r = allow(ruleset, handled, o->mountpoint, WRITE | ENTRIES);
     return r;
 }

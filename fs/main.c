@@ -16,6 +16,7 @@
 #include "lookout.h"
 #include "mounts.h"
 #include "ops.h"
+#include "places.h"
 #include "query.h"
 #include "session.h"
 #include "store.h"
@@ -99,7 +100,7 @@ static int check_mountpoint(const char *mountpoint)
 {
     struct stat st;
 
-    if (strncmp(mountpoint, "/dev/fd/", 8) == 0)
+    if (places_is_descriptor(mountpoint))
         return 0;
     if (stat(mountpoint, &st) == 0 && S_ISDIR(st.st_mode))
         return 0;
@@ -305,7 +306,7 @@ static void unmount(void)
         close(fds[0]);
         dup3(fds[1], connection.fd, O_CLOEXEC);
         close(fds[1]);
-        if (strncmp(options.mountpoint, "/dev/fd/", 8) != 0 && lookout_detach())
+        if (!places_is_descriptor(options.mountpoint) && lookout_detach())
             complain(_("cannot unmount"));
     }
     fuse_session_unmount(fs.se);

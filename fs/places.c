@@ -63,12 +63,19 @@ char *places_dir(const char *variable, const char *below_home, const char *name)
     return out;
 }
 
+bool places_is_descriptor(const char *mountpoint)
+{
+    static const char descriptors[] = "/dev/fd/";
+
+    return strncmp(mountpoint, descriptors, strlen(descriptors)) == 0;
+}
+
 char *places_mountpoint(const char *arg)
 {
     char *path, *copy, *slash, *parent, *out = NULL;
     size_t len;
 
-    if (strncmp(arg, "/dev/fd/", 8) == 0)
+    if (places_is_descriptor(arg))
         return strdup(arg);
     path = realpath(arg, NULL);
     if (path || errno != ENOTCONN)

@@ -1,11 +1,13 @@
 /*
  * Where things are: the mount point, the user's directories, the program itself.
  *
- * Reads the environment and the file system; first thread, before any other runs. Every result is
+ * Reads the environment and the file system; first thread, before any other runs. Every string is
  * malloc'd and the caller's; NULL: errno tells why.
  */
 #ifndef LIPSYNC_PLACES_H
 #define LIPSYNC_PLACES_H
+
+#include <stdbool.h>
 
 /* The path from the root; a relative one is one from the working directory. */
 char *places_absolute(const char *path);
@@ -14,8 +16,11 @@ char *places_absolute(const char *path);
  * else below `below_home` in the home directory. ENOENT: there is no home. */
 char *places_dir(const char *variable, const char *below_home, const char *name);
 
+/* "/dev/fd/N": a mount that was made by who started us, at a place that we do not know. */
+bool places_is_descriptor(const char *mountpoint);
+
 /* The mount point, links resolved. One that a crashed mount left behind cannot be looked at; then
- * its parent is resolved. "/dev/fd/N" (a mount made by who started us) stays as it is. */
+ * its parent is resolved. A descriptor stays as it is. */
 char *places_mountpoint(const char *arg);
 
 /* The X-Skill-Platform of the protocol, from where the program is installed: "clawhub", "cursor" or
