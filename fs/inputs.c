@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lookout.h"
 #include "container.h"
 #include "errnos.h"
+#include "lookout.h"
 #include "names.h"
 #include "store.h"
 #include "text.h"

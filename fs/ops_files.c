@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lookout.h"
 #include "draft.h"
 #include "errnos.h"
 #include "fetch.h"
 #include "handle.h"
 #include "inputs.h"
+#include "lookout.h"
 #include "output.h"
 #include "prompt.h"
 #include "query.h"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lookout.h"
 #include "errnos.h"
+#include "lookout.h"
 #include "message.h"
 #include "names.h"
 #include "route.h"
