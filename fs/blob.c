@@ -177,9 +177,14 @@ int blob_sync(struct blob *b)
 
     if (fd < 0)
         return errno == ENOENT ? 0 : -errno;
-    r = fdatasync(fd) ? -errno : files_sync_dir(b->fs->cache_dir);
+    r = fdatasync(fd) ? -errno : 0;
     close(fd);
     return r;
+}
+
+int blob_sync_names(struct fs *fs)
+{
+    return files_sync_dir(fs->cache_dir);
 }
 
 int blob_compare_names(const void *a, const void *b)

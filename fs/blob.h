@@ -45,9 +45,12 @@ int blob_resize(struct blob *b, uint64_t size);
 /* Drops the file; it will have to be fetched again. */
 void blob_drop(struct blob *b);
 
-/* No lock; the caller has a reference. The bytes and their name are on disk when it returns; of a
- * file that is not there any more there is nothing to sync. 0 or -errno. */
+/* No lock; the caller has a reference. The bytes are on disk when it returns; of a file that is not
+ * there any more there is nothing to sync. 0 or -errno. */
 int blob_sync(struct blob *b);
+
+/* No lock. The names in the cache are on disk when it returns. 0 or -errno. */
+int blob_sync_names(struct fs *fs);
 
 /* No lock. Removes the files of the cache that are not among these `count` names, which are in
  * order (others are left by a crash). */

@@ -49,8 +49,9 @@ static void sync_file(struct fs *fs, struct store_job *job)
 {
     struct render *n = container_of(job, struct render, job);
 
-    (void)fs;
     n->job_error = -blob_sync(n->blob);
+    if (!n->job_error)
+        n->job_error = -blob_sync_names(fs);
 }
 
 static void file_synced(struct fs *fs, struct store_job *job)

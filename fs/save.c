@@ -178,14 +178,17 @@ static int write_bytes(int dir, const char *name, const char *data, size_t len)
     return files_write_atomic(dir, name, data, len, 0600, true);
 }
 
-static int write_save(struct store *st, struct save *save)
+static int write_save(struct fs *fs, struct save *save)
 {
+    struct store *st = fs->store;
     bool fresh = false;
     int dir, r = 0;
 
     for (size_t i = 0; i < save->syncs; i++)
         if ((r = blob_sync(save->synced[i].blob)))
             return r;
+    if (save->syncs && (r = blob_sync_names(fs)))
+        return r;
     if (mkdirat(st->sessions_dir, save->uuid, 0700) == 0)
         fresh = true;
     else if (errno != EEXIST)
@@ -316,7 +319,7 @@ int store_save_session(struct fs *fs, struct session *s, bool remove)
     save.change = s->change;
     fs_unlock(fs);
     if (!r && !gone)
-        r = write_save(st, &save);
+        r = write_save(fs, &save);
     if (remove)
         move_away(st, save.uuid);
     fs_lock(fs);
