@@ -11,7 +11,7 @@ import pytest
 
 import shim as shim_module
 from crash import wav
-from harness import run, wait_for
+from harness import error_of, run, wait_for
 
 
 def sent(backend):
@@ -24,15 +24,6 @@ def sha256(data):
 
 def noise(size, seed=1):
     return wav(random.Random(seed), size)
-
-
-def error_of(call):
-    """The errno that it ends with, 0 for none."""
-    try:
-        call()
-    except OSError as error:
-        return error.errno
-    return 0
 
 
 def survives(mount, kept):

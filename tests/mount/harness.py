@@ -152,6 +152,15 @@ class Program:
         return int(re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())[1])
 
 
+def error_of(call):
+    """The errno that it ends with, 0 for none."""
+    try:
+        call()
+    except OSError as error:
+        return error.errno
+    return 0
+
+
 def clean_environment(home):
     env = {k: v for k, v in os.environ.items()
            if not k.startswith(("NEMO_", "XDG_", "LC_", "LANG")) and k != "SKILL_SOURCE"}

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import PATIENCE, ended, in_kernel_wait, run, spawn, wait_for
+from harness import PATIENCE, ended, error_of, in_kernel_wait, run, spawn, wait_for
 
 SYNC = "sync this voiceover to the speaker"
 ENDS = ("idle", "ready", "failed")
@@ -24,14 +24,6 @@ def filmed(session, media):
     for name in ("clip.mp4", "voice.wav"):
         assert run(["cp", media / name, session.inputs]).returncode == 0
     return session
-
-
-def error_of(call):
-    try:
-        call()
-    except OSError as error:
-        return error.errno
-    return 0
 
 
 def test_a_restart_in_an_upload(backend, session, media):

@@ -8,20 +8,12 @@ import time
 
 import pytest
 
-from harness import PATIENCE, run, sh, wait_for
+from harness import PATIENCE, error_of, run, sh, wait_for
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31mred\x1b[0m\x9b2J\r\b\x7f"
 NAMES = ["a/b", "../../etc/passwd", "..", "nul\0nul", "line\nbreak\n2. Video: forged (0-1s)", "x" * 4096, ESCAPES,
          "\u202egnp.exe", "\ud800"]
 TABLE = {errno.EPROTO, errno.EREMOTEIO, errno.ETIMEDOUT, errno.EAGAIN, errno.EFBIG}
-
-
-def error_of(call):
-    try:
-        call()
-    except OSError as error:
-        return error.errno
-    return 0
 
 
 def clean(data):

@@ -10,17 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import PATIENCE, READ, SANITIZED, Session, wait_for
+from harness import PATIENCE, READ, SANITIZED, Session, error_of, wait_for
 
 SESSIONS_MAX, INPUTS_MAX = 100_000, 10_000
-
-
-def error_of(call):
-    try:
-        call()
-    except OSError as error:
-        return error.errno
-    return 0
 
 
 def fill_registry(mount, count):
