@@ -33,6 +33,14 @@ def desktop(tmp_path_factory, runtime):
     desktop.end()
 
 
+@pytest.fixture
+def manager(request, desktop, mount):
+    """The module's file manager, with the mount in a window."""
+    manager = request.module.Manager(desktop, mount.point)
+    yield manager
+    manager.end()
+
+
 class Screen:
     """What was to be seen belongs into the report of a failure."""
 
