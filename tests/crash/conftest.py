@@ -7,8 +7,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "mount"))
 sys.dont_write_bytecode = True
 
+from fixtures import media, session  # noqa: E402, F401
 from harness import BUILD_DIR, Backend, Mount, Watchdog, is_mounted, run  # noqa: E402
-import media as media_files  # noqa: E402
 import shim as shim_module  # noqa: E402
 
 
@@ -17,11 +17,6 @@ def watchdog():
     dog = Watchdog(150)
     yield dog
     dog.end()
-
-
-@pytest.fixture(scope="session")
-def media():
-    return media_files.directory()
 
 
 @pytest.fixture
@@ -46,11 +41,6 @@ def mount(tmp_path, backend, shim):
             mount.unmount()
     finally:
         mount.destroy()
-
-
-@pytest.fixture
-def session(mount):
-    return mount.session()
 
 
 @pytest.fixture
