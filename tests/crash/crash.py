@@ -68,7 +68,7 @@ class Crash:
         self.backend = Backend(directory, ["--credits", 1000000])
         self.shim = shim.Shim(BUILD_DIR / "tests/crash/shim.so", directory / "shim.control")
         # A user who was there before knows the token already: its calls are no part of this.
-        # Looks for what became of a message for longer than a busy machine takes to edit.
+        # With this wait it looks for what became of a message for longer than a busy machine takes to edit.
         self.mount = Mount(directory, self.backend.url, {"retry_wait": 0.4, "poll": 0.1}, self.shim.environment)
         self.clip = clip(directory)
         self.sessions = []
@@ -303,24 +303,33 @@ class Crash:
         self.backend.program.kill()
 
 
+DIR_HELP = "where all is kept (default: a new directory, removed if nothing was wrong)"
+
+
+def run_in(prefix, given, make, amount):
+    """The exit status of a run in the given directory, or in a new one."""
+    directory = Path(given or tempfile.mkdtemp(prefix=prefix))
+    directory.mkdir(exist_ok=True)
+    print(f"in {directory}", flush=True)
+    work = make(directory)
+    try:
+        good = work.run(amount)
+    finally:
+        work.end()
+    if good and not given:
+        shutil.rmtree(directory)
+    return 0 if good else 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("kills", type=int, nargs="?", default=300)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--dir", help="where all is kept (default: a new directory, removed if nothing was wrong)")
+    parser.add_argument("--dir", help=DIR_HELP)
     options = parser.parse_args()
     seed = random.randrange(2**32) if options.seed is None else options.seed
-    directory = Path(options.dir or tempfile.mkdtemp(prefix="crash-"))
-    directory.mkdir(exist_ok=True)
-    print(f"seed {seed}, in {directory}", flush=True)
-    crash = Crash(directory, seed)
-    try:
-        good = crash.run(options.kills)
-    finally:
-        crash.end()
-    if good and not options.dir:
-        shutil.rmtree(directory)
-    return 0 if good else 1
+    print(f"seed {seed}", flush=True)
+    return run_in("crash-", options.dir, lambda directory: Crash(directory, seed), options.kills)
 
 
 if __name__ == "__main__":

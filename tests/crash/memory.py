@@ -12,15 +12,13 @@ import errno
 import hashlib
 import os
 import random
-import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "mount"))
 import shim
-from crash import clip, wav
+from crash import DIR_HELP, clip, run_in, wav
 from harness import BUILD_DIR, Backend, Mount, Session, Watchdog, is_mounted, run, wait_for
 
 ALLOWED = {0, errno.ENOMEM, errno.EIO, errno.ENOENT, errno.EPROTO, errno.EREMOTEIO, errno.EAGAIN}
@@ -219,19 +217,9 @@ class Memory:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, help="so many only, spread over the way")
-    parser.add_argument("--dir", help="where all is kept (default: a new directory, removed if nothing was wrong)")
+    parser.add_argument("--dir", help=DIR_HELP)
     options = parser.parse_args()
-    directory = Path(options.dir or tempfile.mkdtemp(prefix="memory-"))
-    directory.mkdir(exist_ok=True)
-    print(f"in {directory}", flush=True)
-    memory = Memory(directory)
-    try:
-        good = memory.run(options.steps)
-    finally:
-        memory.end()
-    if good and not options.dir:
-        shutil.rmtree(directory)
-    return 0 if good else 1
+    return run_in("memory-", options.dir, Memory, options.steps)
 
 
 if __name__ == "__main__":
