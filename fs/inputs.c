@@ -446,6 +446,8 @@ void input_flush(struct input *in, struct parked *p)
     nothing = in->removed || (!in->dirty && in->state != INPUT_NEW);
     if (nothing)
         park_error(fs, p, 0);
+    else
+        input_ref(in); /* once answered, the handle may be released while this is still at work */
     fs_unlock(fs);
     if (nothing)
         return;
@@ -465,6 +467,9 @@ void input_flush(struct input *in, struct parked *p)
     } else {
         close_writing(in, p);
     }
+    fs_lock(fs);
+    input_unref(in);
+    fs_unlock(fs);
 }
 
 void input_released(struct input *in)
