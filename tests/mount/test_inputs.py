@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -276,13 +277,18 @@ def test_cut_short_under_a_temporary_name(backend, session, media, tmp_path):
     assert done.returncode == 1 and "Bad message" in done.stderr
 
 
+def wait_until_runs(process, name):
+    """A shell that is signalled before its exec may go on (SIGINT while a command of its ends well)."""
+    wait_for(name, lambda: Path(f"/proc/{process.pid}/comm").read_text().strip() == name)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_killed_writer(backend, session, media, how):
     """Not a cut-short container: it is the kill that tells."""
     line = f"{{ cat {media}/clip.mp4; exec sleep 60; }} > {session.inputs}/x.mp4"
     with ended(spawn(line)) as writer:
-        wait_for("the bytes", lambda: (session.inputs / "x.mp4").exists()
-                 and os.stat(session.inputs / "x.mp4").st_size == os.stat(media / "clip.mp4").st_size)
+        wait_until_runs(writer, "sleep")
+        assert os.stat(session.inputs / "x.mp4").st_size == os.stat(media / "clip.mp4").st_size
         os.killpg(writer.pid, how)
         writer.wait(10)
     wait_for("the file to go", lambda: os.listdir(session.inputs) == [])
@@ -292,7 +298,8 @@ def test_killed_writer(backend, session, media, how):
 
 def test_killed_before_the_first_byte(backend, session):
     with ended(spawn(f"exec sleep 60 > {session.inputs}/x.mp4")) as writer:
-        wait_for("the file", (session.inputs / "x.mp4").exists)
+        wait_until_runs(writer, "sleep")
+        assert (session.inputs / "x.mp4").exists()
         os.killpg(writer.pid, signal.SIGKILL)
         writer.wait(10)
     wait_for("the file to go", lambda: os.listdir(session.inputs) == [])
@@ -304,8 +311,8 @@ def test_killed_while_replacing(backend, session, media):
     shutil.copyfile(media / "clip.mp4", session.inputs / "x.mp4")
     line = f"{{ cat {media}/clip.mov; exec sleep 60; }} > {session.inputs}/x.mp4"
     with ended(spawn(line)) as writer:
-        wait_for("the new bytes", lambda: os.stat(session.inputs / "x.mp4").st_size
-                 == os.stat(media / "clip.mov").st_size)
+        wait_until_runs(writer, "sleep")
+        assert os.stat(session.inputs / "x.mp4").st_size == os.stat(media / "clip.mov").st_size
         os.killpg(writer.pid, signal.SIGKILL)
         writer.wait(10)
     wait_for("the old file", lambda: (session.inputs / "x.mp4").read_bytes() == (media / "clip.mp4").read_bytes())
