@@ -343,6 +343,8 @@ static int serve(void)
     }
     if (options.max_idle_threads)
         fuse_loop_cfg_set_idle_threads(config, options.max_idle_threads);
+    if (options.single)
+        options.max_threads = 1;
     if (options.max_threads)
         fuse_loop_cfg_set_max_threads(config, options.max_threads);
     fuse_loop_cfg_set_clone_fd(config, options.clone_fd);

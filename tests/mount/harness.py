@@ -316,8 +316,9 @@ class Mount:
 
     def start(self):
         options = {"api": self.api, "state_dir": self.state, "cache_dir": self.cache, **self.options}
-        text = ",".join(k if v is True else f"{k}={v}" for k, v in options.items() if v is not None)
-        self.program = Program([BUILD_DIR / "bin/lipsyncfs", "-f", "-o", text, self.point], self.env, self.log,
+        flags = [k for k in options if k.startswith("-")]
+        text = ",".join(k if v is True else f"{k}={v}" for k, v in options.items() if v is not None and k not in flags)
+        self.program = Program([BUILD_DIR / "bin/lipsyncfs", "-f", *flags, "-o", text, self.point], self.env, self.log,
                                self.user)
         try:
             wait_for("the mount", lambda: is_mounted(self.point) or not self.program.running())

@@ -1,7 +1,10 @@
 """The whole way as one shell line, without a pause."""
+import os
+from pathlib import Path
+
 import pytest
 
-from harness import sh
+from harness import sh, wait_for
 
 
 @pytest.mark.parametrize("shell", ["/bin/bash", "/bin/dash", "/bin/zsh"])
@@ -33,3 +36,25 @@ def test_two_sessions_at_once(mount, media, tmp_path):
     done = sh(line, timeout=90)
     assert done.stdout.count("output.mp4 is ready") == 3, done.stderr
     assert all((tmp_path / f"{n}.mp4").stat().st_size for n in "abc")
+
+
+def readers_of_requests(mount):
+    """How many threads wait in a call on the connection to the kernel."""
+    process = Path(f"/proc/{mount.program.pid}")
+    calls = [(task / "syscall").read_text().split() for task in (process / "task").iterdir()]
+    connections = [fd.name for fd in (process / "fd").iterdir() if os.readlink(fd) == "/dev/fuse"]
+    return sum(len(call) > 1 and str(int(call[1], 16)) in connections for call in calls)
+
+
+@pytest.mark.mount(**{"-s": True})
+def test_one_thread(backend, mount, media, tmp_path):
+    """Nothing that waits may keep the only thread."""
+    backend.fault("message", delay_ms=2000)
+    line = (f'cd {mount.point} && mkdir take other && cd take && cp {media}/clip.mp4 {media}/voice.wav inputs/ && '
+            f'{{ echo "sync this voiceover to the speaker" > instruct & cp {media}/clip.mp4 ../other/inputs; '
+            f'cat status.txt; wait; cat reply.txt; cp output.mp4 {tmp_path}/finished.mp4; }}')
+    done = sh(line, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("working\n")
+    assert "output.mp4 is ready" in done.stdout
+    assert wait_for("the only one to be at rest", lambda: readers_of_requests(mount)) == 1
