@@ -12,71 +12,16 @@
 #include <fuse_lowlevel.h>
 
 #include "places.h"
+#include "settings.h"
 #include "text.h"
 #include "values.h"
 
 #define TOKEN_MAX 4096
 #define HEADER_MAX 128
 
-enum kind {
-    KIND_API_URL,
-    KIND_WEB_URL,
-    KIND_LANG,
-    KIND_DIR,
-    KIND_SIZE,
-    KIND_RENDER,
-    KIND_SECONDS,
-    KIND_SECONDS_OR_NONE, /* 0 is fine */
-};
-
-/* Our own options: what they are, where they come from, where they go. */
-static const struct own {
-    const char *name;
-    const char *meta;        /* how --help shows the value */
-    const char *environment; /* NULL: none of its own */
-    const char *fallback;    /* NULL: worked out */
-    const char *shown;       /* the default as --help shows it */
-    const char *help;
-    enum kind kind;
-    size_t offset;
-} own[] = {
-#define AT(field) offsetof(struct options, field)
-    {"api", "URL", "NEMO_API_URL", "https://mega-api-prod.nemovideo.ai", NULL,
-     N_("backend root URL; http:// only for loopback addresses"), KIND_API_URL, AT(api_url)},
-    {"web", "URL", "NEMO_WEB_URL", "https://nemovideo.com", NULL,
-     N_("root of links for the browser"), KIND_WEB_URL, AT(web_url)},
-    {"lang", "CODE", NULL, NULL, N_("the locale's, or en"),
-     N_("session language; texts are in English or Chinese (zh)"), KIND_LANG, AT(lang)},
-    {"state_dir", "DIR", "XDG_STATE_HOME", NULL, "~/.local/state/lipsyncfs",
-     N_("sessions, token, journal"), KIND_DIR, AT(state_dir)},
-    {"cache_dir", "DIR", "XDG_CACHE_HOME", NULL, "~/.cache/lipsyncfs",
-     N_("copies of inputs and renders"), KIND_DIR, AT(cache_dir)},
-    {"cache_size", "SIZE", NULL, "10G", NULL, N_("bound on the cache"), KIND_SIZE, AT(cache_size)},
-    {"render", "auto|manual", NULL, "auto", NULL,
-     N_("export after every edit that changed the draft, or only on 'export'"), KIND_RENDER,
-     AT(render_manual)},
-    {"max_upload", "SIZE", NULL, "500M", NULL, N_("larger inputs are refused"), KIND_SIZE,
-     AT(max_upload)},
-    {"poll", "SEC", NULL, "30", NULL, N_("longest pause between render polls"), KIND_SECONDS,
-     AT(poll_ms)},
-    {"retry_wait", "SEC", NULL, "30", NULL,
-     N_("wait before the retry after 429 and before the first look after a broken stream"),
-     KIND_SECONDS_OR_NONE, AT(retry_wait_ms)},
-    {"quiet", "SEC", NULL, "120", NULL,
-     N_("silence after which \"Hang on, still processing...\" is said"), KIND_SECONDS,
-     AT(quiet_ms)},
-    {"turn_timeout", "SEC", NULL, "900", NULL, N_("cap on one message"), KIND_SECONDS,
-     AT(turn_timeout_ms)},
-    {"render_timeout", "SEC", NULL, "600", NULL, N_("after this a render is reported as late"),
-     KIND_SECONDS, AT(render_timeout_ms)},
-#undef AT
-};
-
-#define OWN_COUNT (sizeof(own) / sizeof(own[0]))
-
 enum key {
-    KEY_OWN, /* KEY_OWN + index into own[] */
-    KEY_HELP = OWN_COUNT,
+    KEY_SETTING, /* KEY_SETTING + index of a setting */
+    KEY_HELP = SETTINGS_COUNT,
     KEY_VERSION,
     KEY_DEBUG,
     KEY_READ_ONLY,
@@ -90,8 +35,8 @@ enum key {
 /* What the command line says, before anything is made of it. */
 struct given {
     struct options *options;
-    const char *values[OWN_COUNT]; /* malloc'd; NULL: not given */
-    char *places[2];               /* [source] mountpoint */
+    char *settings[SETTINGS_COUNT]; /* NULL: not given */
+    char *places[2];                /* [source] mountpoint */
     int place_count;
     bool help, version, fsname, subtype;
 };
@@ -152,14 +97,14 @@ static int take_place(struct given *g, const char *arg)
     return DISCARD;
 }
 
-static int take_own(struct given *g, int index, const char *arg)
+static int take_setting(struct given *g, int index, const char *arg)
 {
     char *value = strdup(strchr(arg, '=') + 1);
 
     if (!value)
         return ERROR;
-    free((char *)g->values[index]);
-    g->values[index] = value;
+    free(g->settings[index]);
+    g->settings[index] = value;
     return DISCARD;
 }
 
@@ -169,8 +114,8 @@ static int take(void *data, const char *arg, int key, struct fuse_args *out)
     struct options *o = g->options;
 
     (void)out;
-    if (key >= KEY_OWN && key < KEY_OWN + (int)OWN_COUNT)
-        return take_own(g, key - KEY_OWN, arg);
+    if (key >= KEY_SETTING && key < KEY_SETTING + (int)SETTINGS_COUNT)
+        return take_setting(g, key - KEY_SETTING, arg);
     switch (key) {
     case KEY_HELP:
         g->help = true;
@@ -264,15 +209,15 @@ static const struct fuse_opt stored[] = {
 /* First what libfuse stores by itself (it wants the struct), then the rest (which wants more). */
 static enum options_result read_command_line(struct given *g, int argc, char **argv)
 {
-    struct fuse_opt specs[OWN_COUNT + STANDARD_COUNT + 1] = {{0}};
-    char templates[OWN_COUNT][32];
+    struct fuse_opt specs[SETTINGS_COUNT + STANDARD_COUNT + 1] = {{0}};
+    char templates[SETTINGS_COUNT][32];
     struct options *o = g->options;
 
-    for (size_t i = 0; i < OWN_COUNT; i++) {
-        snprintf(templates[i], sizeof(templates[i]), "%s=", own[i].name);
-        specs[i] = (struct fuse_opt)KEY(templates[i], KEY_OWN + (int)i);
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        snprintf(templates[i], sizeof(templates[i]), "%s=", settings_name(i));
+        specs[i] = (struct fuse_opt)KEY(templates[i], KEY_SETTING + (int)i);
     }
-    memcpy(specs + OWN_COUNT, standard, sizeof(standard));
+    memcpy(specs + SETTINGS_COUNT, standard, sizeof(standard));
 
     for (int i = 0; i < argc; i++)
         if (fuse_opt_add_arg(&o->args, argv[i]) < 0)
@@ -292,19 +237,7 @@ static void show_help(void)
              "Mounts a file system whose directories are editing sessions on the NemoVideo\n"
              "lip-sync backend. README.txt in the mount tells how to use it.\n\n"));
     printf(_("Options of lipsyncfs:\n"));
-    for (size_t i = 0; i < OWN_COUNT; i++) {
-        const struct own *s = &own[i];
-        const char *value = s->fallback ? s->fallback : s->shown;
-        char left[64];
-
-        snprintf(left, sizeof(left), "-o %s=%s", s->name, s->meta);
-        printf("    %-22s %s\n", left, _(s->help));
-        printf("    %-22s ", "");
-        printf(_("(default: %s"), s->fallback ? value : _(value));
-        if (s->environment)
-            printf(_("; environment: %s"), s->environment);
-        printf(")\n");
-    }
+    settings_help();
     printf(_("SIZE is in bytes or has a unit (k, M, G, T; decimal). SEC may be a fraction.\n"));
     printf(_("NEMO_TOKEN, NEMO_CLIENT_ID and SKILL_SOURCE are read from the environment.\n\n"));
     printf(_("FUSE options:\n"));
@@ -320,81 +253,9 @@ static void show_version(void)
     fuse_lowlevel_version();
 }
 
-/* ---- from texts to values ---- */
-
-static const char *set_own(struct options *o, const struct own *s, const char *text)
-{
-    void *field = (char *)o + s->offset;
-    char lang[VALUES_LANG_SIZE];
-    const char *wrong = NULL;
-    int64_t ms;
-
-    switch (s->kind) {
-    case KIND_API_URL:
-        return values_url(text, VALUES_URL_SECRET, field);
-    case KIND_WEB_URL:
-        return values_url(text, VALUES_URL_LINK, field);
-    case KIND_SIZE:
-        return values_size(text, field);
-    case KIND_LANG:
-        wrong = values_lang(text, lang);
-        if (!wrong && !(*(char **)field = strdup(lang)))
-            wrong = strerror(ENOMEM);
-        return wrong;
-    case KIND_DIR:
-        if (!*text)
-            return _("empty");
-        *(char **)field = places_absolute(text);
-        return *(char **)field ? NULL : strerror(errno);
-    case KIND_RENDER:
-        if (strcmp(text, "auto") != 0 && strcmp(text, "manual") != 0)
-            return _("must be auto or manual");
-        *(bool *)field = strcmp(text, "manual") == 0;
-        return NULL;
-    case KIND_SECONDS:
-    case KIND_SECONDS_OR_NONE:
-        wrong = values_seconds(text, &ms);
-        if (!wrong && ms == 0 && s->kind == KIND_SECONDS)
-            wrong = _("must be more than 0");
-        if (!wrong)
-            *(int64_t *)field = ms;
-        return wrong;
-    }
-    return NULL;
-}
-
 static bool has_text(const char *text)
 {
     return text && *text;
-}
-
-/* Our own options: the command line first, then the environment, then the default. */
-static enum options_result set_all(struct given *g)
-{
-    for (size_t i = 0; i < OWN_COUNT; i++) {
-        const struct own *s = &own[i];
-        /* The variables for directories name what is above ours. */
-        const char *environment =
-            s->environment && s->kind != KIND_DIR ? getenv(s->environment) : NULL;
-        const char *text = g->values[i], *wrong;
-
-        if (!text && has_text(environment))
-            text = environment;
-        else if (!text)
-            text = s->fallback;
-        if (!text)
-            continue;
-        errno = 0;
-        wrong = set_own(g->options, s, text);
-        if (!wrong)
-            continue;
-        if (text == environment)
-            complain("%s=%s: %s", s->environment, text, wrong);
-        else
-            complain("-o %s=%s: %s", s->name, text, wrong);
-        return bad_or_failed();
-    }
-    return OPTIONS_GO;
 }
 
 /* The locale that texts are in. What makes no sense is not the user's doing, and is English. */
@@ -528,7 +389,7 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
         rc = OPTIONS_SHOWN;
     }
     if (rc == OPTIONS_GO)
-        rc = set_all(&g);
+        rc = settings_apply(o, g.settings) < 0 ? bad_or_failed() : OPTIONS_GO;
     if (rc == OPTIONS_GO)
         rc = fill_in(o);
     if (rc == OPTIONS_GO)
@@ -538,8 +399,8 @@ enum options_result options_parse(struct options *o, int argc, char **argv)
     if (rc == OPTIONS_GO)
         rc = add_defaults(&g);
     wipe_token();
-    for (size_t i = 0; i < OWN_COUNT; i++)
-        free((char *)g.values[i]);
+    for (size_t i = 0; i < SETTINGS_COUNT; i++)
+        free(g.settings[i]);
     for (int i = 0; i < g.place_count; i++)
         free(g.places[i]);
     return rc;
