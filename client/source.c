@@ -6,43 +6,35 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHUNK (512u << 10) /* bytes of each of the two buffers */
+#include "double_buffer.h"
 
-struct piece {
-    char *bytes;
-    size_t len, used;
-};
-
+/* Read by the owner from `mine`, filled into `theirs`. */
 struct source {
-    struct disk *disk;
-    struct disk_job job;
-    bool busy;     /* the helper has the job, and what is marked with (h) */
-    bool orphan;   /* free it when the helper gives it back */
+    struct double_buffer buffer;
     bool stale;    /* what the helper reads is not wanted any more */
     bool starving; /* the reader waits */
-    int fd;        /* (h) */
     int error;     /* negative errno, sticks until rewound */
     uint64_t size;
     uint64_t offset;    /* where the next piece begins (h) */
     uint64_t delivered; /* bytes that were read by the owner */
     size_t chunk;
-    struct piece piece[2]; /* [0] is read by the owner, [1] filled by the helper (h) */
-    int result;            /* of the helper (h) */
+    int result; /* of the helper (h) */
     void (*ready)(void *user);
     void *user;
 };
 
 static void fill(struct disk_job *job)
 {
-    struct source *s = container_of(job, struct source, job);
-    struct piece *p = &s->piece[1];
+    struct source *s = container_of(job, struct source, buffer.job);
+    struct piece *p = &s->buffer.theirs;
     uint64_t left = s->size - s->offset;
     size_t want = left < s->chunk ? (size_t)left : s->chunk;
 
     p->len = p->used = 0;
     s->result = 0;
     while (p->len < want && !s->result) {
-        ssize_t n = pread(s->fd, p->bytes + p->len, want - p->len, (off_t)(s->offset + p->len));
+        ssize_t n =
+            pread(s->buffer.fd, p->bytes + p->len, want - p->len, (off_t)(s->offset + p->len));
         if (n > 0)
             p->len += (size_t)n;
         else if (n == 0)
@@ -52,61 +44,33 @@ static void fill(struct disk_job *job)
     }
 }
 
-static void destroy(struct disk_job *job)
-{
-    struct source *s = container_of(job, struct source, job);
-
-    free(s->piece[0].bytes);
-    free(s->piece[1].bytes);
-    free(s);
-}
-
-static void close_file(struct disk_job *job)
-{
-    struct source *s = container_of(job, struct source, job);
-
-    close(s->fd); /* only read from: nothing can be lost */
-}
-
-static void submit_close(struct source *s)
-{
-    s->job.work = close_file;
-    s->job.done = destroy;
-    disk_submit(s->disk, &s->job);
-}
-
 static void read_ahead(struct source *s);
 
 /* The filled piece becomes the one that is read, once that is used up. */
 static void advance(struct source *s)
 {
-    if (s->busy || s->piece[0].used < s->piece[0].len || s->piece[1].len == 0)
+    if (s->buffer.busy || s->buffer.mine.used < s->buffer.mine.len || s->buffer.theirs.len == 0)
         return;
-    struct piece swap = s->piece[0];
-    s->piece[0] = s->piece[1];
-    s->piece[1] = swap;
-    s->piece[1].len = s->piece[1].used = 0;
+    double_buffer_swap(&s->buffer);
+    s->buffer.theirs.len = s->buffer.theirs.used = 0;
     read_ahead(s);
 }
 
 static void filled(struct disk_job *job)
 {
-    struct source *s = container_of(job, struct source, job);
+    struct source *s = container_of(job, struct source, buffer.job);
 
-    s->busy = false;
-    if (s->orphan) {
-        submit_close(s);
+    if (!double_buffer_is_back(&s->buffer))
         return;
-    }
     if (s->stale) {
         s->stale = false;
         s->offset = 0;
-        s->piece[1].len = 0;
+        s->buffer.theirs.len = 0;
         read_ahead(s);
         return;
     }
     s->error = s->result;
-    s->offset += s->piece[1].len;
+    s->offset += s->buffer.theirs.len;
     advance(s);
     if (s->starving) {
         s->starving = false;
@@ -116,17 +80,14 @@ static void filled(struct disk_job *job)
 
 static void read_ahead(struct source *s)
 {
-    if (s->busy || s->error || s->offset == s->size || s->piece[1].len)
+    if (s->buffer.busy || s->error || s->offset == s->size || s->buffer.theirs.len)
         return;
-    s->busy = true;
-    s->job.work = fill;
-    s->job.done = filled;
-    disk_submit(s->disk, &s->job);
+    double_buffer_submit(&s->buffer, fill, filled);
 }
 
 ssize_t source_read(struct source *s, char *out, size_t size)
 {
-    struct piece *p = &s->piece[0];
+    struct piece *p = &s->buffer.mine;
 
     advance(s);
     if (p->used == p->len) {
@@ -150,13 +111,13 @@ void source_rewind(struct source *s)
     s->delivered = 0;
     s->error = 0;
     s->starving = false;
-    s->piece[0].len = s->piece[0].used = 0;
-    if (s->busy) {
+    s->buffer.mine.len = s->buffer.mine.used = 0;
+    if (s->buffer.busy) {
         s->stale = true;
         return;
     }
     s->offset = 0;
-    s->piece[1].len = 0;
+    s->buffer.theirs.len = 0;
     read_ahead(s);
 }
 
@@ -170,19 +131,13 @@ struct source *source_new(struct disk *disk, int fd, uint64_t size, void (*ready
 {
     struct source *s = calloc(1, sizeof *s);
 
-    if (s) {
-        s->chunk = size < CHUNK ? (size_t)size + 1 : CHUNK;
-        s->piece[0].bytes = malloc(s->chunk);
-        s->piece[1].bytes = malloc(s->chunk);
-    }
-    if (!s || !s->piece[0].bytes || !s->piece[1].bytes) {
-        if (s)
-            destroy(&s->job);
+    if (!s) {
         close(fd);
         return NULL;
     }
-    s->disk = disk;
-    s->fd = fd;
+    s->chunk = size < DOUBLE_BUFFER_SIZE ? (size_t)size + 1 : DOUBLE_BUFFER_SIZE;
+    if (double_buffer_init(&s->buffer, s, disk, fd, s->chunk))
+        return NULL;
     s->size = size;
     s->ready = ready;
     s->user = user;
@@ -192,10 +147,6 @@ struct source *source_new(struct disk *disk, int fd, uint64_t size, void (*ready
 
 void source_free(struct source *s)
 {
-    if (!s)
-        return;
-    if (s->busy)
-        s->orphan = true;
-    else
-        submit_close(s);
+    if (s)
+        double_buffer_free(&s->buffer);
 }
