@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from harness import BUILD_DIR, PATIENCE, ended, in_kernel_wait, is_mounted, run, sh, spawn, take_away, wait_for
+from harness import (BUILD_DIR, PATIENCE, Mount, ended, error_of, in_kernel_wait, is_mounted, run, sh, spawn, take_away,
+                     wait_for)
 
 PROGRAM = BUILD_DIR / "bin/lipsyncfs"
 
@@ -21,6 +22,23 @@ def test_signals(mount, session, how):
 def test_fusermount(mount, session):
     session.wait_status("idle")
     mount.unmount()
+
+
+STRACE = ("setpriv", "--pdeathsig", "KILL", "strace", "-f", "-q", "-o", "/dev/null", "-P", "/dev/fuse",
+          "-e", "inject=read:error=ECONNABORTED:when=30+")
+
+
+def test_taken_away_in_the_middle_of_a_request(backend, tmp_path):
+    """The kernel then gives the program another error than otherwise."""
+    mount = Mount(tmp_path, backend.url, env={"ASAN_OPTIONS": "detect_leaks=0"}, user=STRACE)
+    try:
+        def ended_by_a_request():
+            error_of(lambda: os.stat(mount.point / str(time.monotonic_ns())))
+            return not mount.program.running()
+        wait_for("the end of the program", ended_by_a_request)
+        mount.finish()
+    finally:
+        mount.destroy()
 
 
 def test_busy(mount, session):
