@@ -25,6 +25,7 @@
 
 #define NAME "lipsync-lookout"
 #define STACK_BYTES (256u << 10)
+#define QUESTIONS 3 /* the descriptor on which they come, in the lookout */
 
 enum what { LOOK, IS_KILLED, SIGNAL, IS_WATCHED, DETACH };
 
@@ -164,10 +165,19 @@ static void end_connection(const char *mountpoint, dev_t device)
     umount2(path, MNT_FORCE);
 }
 
+/* Its descriptors are gone: nothing of it hangs, and the device may already be another mount's. */
+static bool program_is_gone(void)
+{
+    struct pollfd questions = {.fd = QUESTIONS};
+
+    return poll(&questions, 1, 0) == 1 && questions.revents & POLLHUP;
+}
+
 /* The kernel gives the lock away when its owner dies, whatever becomes of his other threads. */
 static void *outlive(void *mountpoint)
 {
-    if (pthread_mutex_lock(&lookout.shared->program_lives) == EOWNERDEAD && lookout.shared->device)
+    if (pthread_mutex_lock(&lookout.shared->program_lives) == EOWNERDEAD &&
+        lookout.shared->device && !program_is_gone())
         end_connection(mountpoint, lookout.shared->device);
     _exit(0);
 }
@@ -205,14 +215,14 @@ static _Noreturn void keep_lookout(int fd, const char *mountpoint)
     setsid();
     prctl(PR_SET_NAME, NAME);
     /* Whoever reads what the program says must not wait for us, too. */
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < QUESTIONS; i++)
         dup2(null, i);
-    dup2(fd, 3);
-    close_range(4, ~0u, 0);
-    fcntl(3, F_SETFD, FD_CLOEXEC);
+    dup2(fd, QUESTIONS);
+    close_range(QUESTIONS + 1, ~0u, 0);
+    fcntl(QUESTIONS, F_SETFD, FD_CLOEXEC);
     if (chdir("/") || pthread_create(&thread, NULL, outlive, (void *)mountpoint))
         _exit(1);
-    while (receive(3, &q, &out)) {
+    while (receive(QUESTIONS, &q, &out)) {
         if (q.what == DETACH)
             answer(out, (unsigned char)detach(mountpoint));
         else

@@ -3,10 +3,11 @@ import contextlib
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
-from harness import BUILD_DIR, PATIENCE, ended, in_kernel_wait, is_mounted, run, spawn, wait_for
+from harness import BUILD_DIR, PATIENCE, Mount, ended, in_kernel_wait, is_mounted, run, spawn, wait_for
 
 BOUND_S = 5  # uploads aside, nothing is waited for
 DRAIN_S = 10
@@ -237,3 +238,46 @@ def test_after_a_kill(mount, session):
         mount.program.kill()
         mount.start()
         wait_for("the mount", lambda: run(["test", "-d", session]).returncode == 0)
+
+
+def lookout_of(mount):
+    """The process beside the program; it outlives a kill."""
+    children = Path(f"/proc/{mount.program.pid}/task/{mount.program.pid}/children").read_text().split()
+    return next(int(child) for child in children if Path(f"/proc/{child}/comm").read_text() == "lipsync-lookout\n")
+
+
+CONNECTIONS = "/sys/fs/fuse/connections"
+
+
+@pytest.fixture
+def connections():
+    """The kernel's control files, if they are to be had."""
+    mounted = not is_mounted(CONNECTIONS) and run(["mount", "-t", "fusectl", "none", CONNECTIONS]).returncode == 0
+    yield
+    if mounted:
+        run(["umount", "-l", CONNECTIONS])
+
+
+@pytest.mark.usefixtures("connections")
+def test_a_kill_ends_no_other_mount(backend, mount, tmp_path):
+    """The kernel gives the device number of a mount that is gone to the next one, perhaps before our lookout wakes up."""
+    device = os.stat(mount.point).st_dev
+    lookout = lookout_of(mount)
+    others = []
+    os.kill(lookout, signal.SIGSTOP)
+    try:
+        mount.crash()
+        with contextlib.ExitStack() as stack:
+            while not others or os.stat(others[-1].point).st_dev != device:
+                assert len(others) < 30
+                (tmp_path / f"{len(others)}").mkdir()
+                others.append(Mount(tmp_path / f"{len(others)}", backend.url))
+                stack.callback(others[-1].destroy)
+            os.kill(lookout, signal.SIGCONT)
+            wait_for("the lookout to end", lambda: not Path(f"/proc/{lookout}").exists())
+            for other in others:
+                assert "README.txt" in os.listdir(other.point)
+                other.unmount()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(lookout, signal.SIGCONT)
