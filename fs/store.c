@@ -222,8 +222,8 @@ int store_load(struct fs *fs)
             continue;
         r = load_one(fs, e->d_name);
         if (r) {
-            fprintf(stderr, _("lipsyncfs: session %s cannot be read and is left alone: %s\n"),
-                    e->d_name, strerror(-r));
+            fprintf(stderr, _("lipsyncfs: %s/sessions/%s cannot be read and is left alone: %s\n"),
+                    fs->options->state_dir, e->d_name, strerror(-r));
             all = false;
         }
     }
