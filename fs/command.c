@@ -13,7 +13,7 @@
 #include "upload.h"
 
 static void export_state_known(struct fs *fs, struct query_wait *w, const struct fault *f,
-                               struct bytes *state)
+                               const struct state_news *news)
 {
     struct job *j = container_of(w, struct job, wait);
     struct session *s = j->session;
@@ -25,17 +25,17 @@ static void export_state_known(struct fs *fs, struct query_wait *w, const struct
         return;
     }
     closer = TAILQ_FIRST(&j->closers);
-    render_start(s, state, j->reply, closer);
+    render_start(s, news, j->reply, closer);
     job_leave(j);
 }
 
 static void credits_known(struct fs *fs, struct query_wait *w, const struct fault *f,
-                          struct bytes *state)
+                          const struct state_news *news)
 {
     struct job *j = container_of(w, struct job, wait);
     struct bytes *text;
 
-    (void)state;
+    (void)news;
     if (f->kind != FAULT_NONE) {
         job_refuse(j, f);
         return;
@@ -48,7 +48,7 @@ static void credits_known(struct fs *fs, struct query_wait *w, const struct faul
 }
 
 static void status_known(struct fs *fs, struct query_wait *w, const struct fault *f,
-                         struct bytes *state)
+                         const struct state_news *news)
 {
     struct job *j = container_of(w, struct job, wait);
 
@@ -57,7 +57,7 @@ static void status_known(struct fs *fs, struct query_wait *w, const struct fault
         job_refuse(j, f);
         return;
     }
-    job_tell_listing(j, state);
+    job_tell_listing(j, news);
     job_finish(j, 0);
 }
 

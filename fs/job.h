@@ -47,7 +47,7 @@ void job_finish(struct job *j, int error);
 void job_refuse(struct job *j, const struct fault *f);
 
 /* Appends the track listing to the reply. */
-void job_tell_listing(struct job *j, const struct bytes *state);
+void job_tell_listing(struct job *j, const struct state_news *news);
 
 /* Carries out a free command; ends the job. */
 void command_begin(struct job *j);

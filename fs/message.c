@@ -160,44 +160,37 @@ void job_refuse(struct job *j, const struct fault *f)
 
 /* ---- an edit ---- */
 
-static void tell_changes(struct job *j, const struct bytes *after)
+/* To be freed; NULL: no memory. No lock: it takes its time, as state_news_init does. */
+static char *describe_changes(const struct bytes *before, const struct bytes *after)
 {
-    struct fs *fs = j->session->fs;
     char *text = NULL;
     bool changed = false;
 
-    if (!after || draft_changes(j->before ? j->before->data : NULL, j->before ? j->before->len : 0,
-                                after->data, after->len, &changed, &text)) {
-        reply_line(fs, j->reply, "%s", _("The timeline could not be read."));
-        return;
-    }
-    if (text && *text)
-        reply_line(fs, j->reply, "%s", text);
-    else if (!changed)
-        reply_line(fs, j->reply, "%s", _("Nothing changed in the timeline."));
+    if (!after || draft_changes(before ? before->data : NULL, before ? before->len : 0, after->data,
+                                after->len, &changed, &text))
+        return strdup(_("The timeline could not be read."));
+    if (changed)
+        return text;
     free(text);
+    return strdup(_("Nothing changed in the timeline."));
 }
 
-void job_tell_listing(struct job *j, const struct bytes *state)
+void job_tell_listing(struct job *j, const struct state_news *news)
 {
-    struct bytes *text = timeline_text(state);
-
-    if (text)
-        reply_line(j->session->fs, j->reply, "%s", text->data);
-    bytes_unref(text);
+    if (news->timeline)
+        reply_line(j->session->fs, j->reply, "%s", news->timeline->data);
 }
 
 /* What follows from the state after the edit: a render, or the end. */
-static void conclude(struct job *j, bool changed, unsigned wishes)
+static void conclude(struct job *j, const struct state_news *news, bool changed, unsigned wishes)
 {
     struct session *s = j->session;
     struct fs *fs = s->fs;
     bool wanted = wishes & TRANSLATE_EXPORT;
-    struct bytes *state = bytes_ref(s->state);
     struct reply *r = reply_ref(j->reply);
 
-    if (state && (wishes & TRANSLATE_TIMELINE))
-        job_tell_listing(j, state);
+    if (wishes & TRANSLATE_TIMELINE)
+        job_tell_listing(j, news);
     if (changed && fs->options->render_manual && !wanted)
         reply_line(fs, r, "%s", _("The draft changed. Write `export` to instruct to render it."));
     if (!fs->options->render_manual)
@@ -206,13 +199,12 @@ static void conclude(struct job *j, bool changed, unsigned wishes)
     park_error_all(fs, &j->closers, 0);
     query_balance_changed(fs);
     query_balance(fs, NULL);
-    if (wanted && state) /* before the next message may begin another */
-        render_start(s, state, r, NULL);
+    if (wanted && news->text) /* before the next message may begin another */
+        render_start(s, news, r, NULL);
     else
         message_end_reply(s, r);
     job_leave(j);
     reply_unref(fs, r);
-    bytes_unref(state);
 }
 
 static void taken(void *user)
@@ -284,7 +276,7 @@ static void connect_again(struct job *j)
 }
 
 static void edit_done(struct job *j, const struct fault *f, const struct turn_result *r,
-                      const struct state_news *news)
+                      const struct state_news *news, const char *changes)
 {
     struct session *s = j->session;
     unsigned wishes = translate_finish(j->translate);
@@ -295,13 +287,13 @@ static void edit_done(struct job *j, const struct fault *f, const struct turn_re
     }
     if (r->recovered)
         reply_line(s->fs, j->reply, "%s", _("The edit was carried out:"));
-    if (r->recovered || (f->kind == FAULT_NONE && !r->answered))
-        tell_changes(j, r->state ? s->state : NULL);
+    if (changes)
+        reply_line(s->fs, j->reply, "%s", changes);
     if (f->kind != FAULT_NONE)
         tell_fault(j, f);
     else
         session_succeeded(s);
-    conclude(j, r->changed, wishes);
+    conclude(j, news, r->changed, wishes);
 }
 
 static void done(void *user, const struct fault *f, const struct turn_result *r)
@@ -310,9 +302,13 @@ static void done(void *user, const struct fault *f, const struct turn_result *r)
     struct session *s = j->session;
     struct fs *fs = s->fs;
     struct state_news news = {0};
+    char *changes = NULL;
 
     if (r->state)
         state_news_init(&news, r->state, r->state_len);
+    /* Nobody touches `before` until this call is over. */
+    if (r->recovered || (f->kind == FAULT_NONE && !r->answered))
+        changes = describe_changes(j->before, news.text);
     fs_lock(fs);
     j->call = 0;
     if (j->stopped) {
@@ -327,11 +323,12 @@ static void done(void *user, const struct fault *f, const struct turn_result *r)
     } else if (f->kind != FAULT_NONE && !j->taken && !j->resumed) {
         job_refuse(j, f);
     } else {
-        edit_done(j, f, r, &news);
+        edit_done(j, f, r, &news, changes);
     }
     job_unref(j);
     fs_unlock(fs);
     state_news_release(&news);
+    free(changes);
 }
 
 static const struct turn_events turn_events = {taken, text_in, noticed, done};
@@ -401,7 +398,7 @@ static void record(struct job *j)
 }
 
 static void before_known(struct fs *fs, struct query_wait *w, const struct fault *f,
-                         struct bytes *state)
+                         const struct state_news *news)
 {
     struct job *j = container_of(w, struct job, wait);
 
@@ -411,7 +408,7 @@ static void before_known(struct fs *fs, struct query_wait *w, const struct fault
         return;
     }
     bytes_unref(j->before);
-    j->before = bytes_ref(state);
+    j->before = bytes_ref(news->text);
     record(j);
 }
 

@@ -19,11 +19,6 @@
 
 /* ---- opening ---- */
 
-static struct bytes *state_file(struct bytes *state, enum node_kind kind)
-{
-    return kind == NODE_TIMELINE ? timeline_text(state) : bytes_ref(state);
-}
-
 static void answer_ask(struct handle *h, int error)
 {
     struct fs *fs = h->fs;
@@ -41,7 +36,22 @@ static void answer_ask(struct handle *h, int error)
     park_open(fs, p, &h->asking.fi);
 }
 
-static void asked(struct fs *fs, struct query_wait *w, const struct fault *f, struct bytes *state)
+/* What an open of the file sees of a fresh answer. NULL: no memory. */
+static struct bytes *snapshot_of(const struct fs *fs, enum node_kind kind,
+                                 const struct state_news *news)
+{
+    switch (kind) {
+    case NODE_STATE:
+        return bytes_ref(news->text);
+    case NODE_TIMELINE:
+        return bytes_ref(news->timeline);
+    default:
+        return query_credits_text(fs);
+    }
+}
+
+static void asked(struct fs *fs, struct query_wait *w, const struct fault *f,
+                  const struct state_news *news)
 {
     struct handle *h = container_of(w, struct handle, asking.wait);
 
@@ -50,8 +60,7 @@ static void asked(struct fs *fs, struct query_wait *w, const struct fault *f, st
     if (f->kind != FAULT_NONE && h->session)
         session_failed(h->session, f);
     if (f->kind == FAULT_NONE)
-        h->snapshot = h->kind == NODE_STATE || h->kind == NODE_TIMELINE ? state_file(state, h->kind)
-                                                                        : query_credits_text(fs);
+        h->snapshot = snapshot_of(fs, h->kind, news);
     answer_ask(h, errnos_of(f));
 }
 
@@ -106,7 +115,9 @@ static int take_last(struct handle *h)
         state = bytes_new(data, len);
     free(data);
     if (!h->snapshot && !r)
-        h->snapshot = state ? state_file(state, h->kind) : bytes_new("", 0);
+        h->snapshot = !state                     ? bytes_new("", 0)
+                      : h->kind == NODE_TIMELINE ? timeline_text(state)
+                                                 : bytes_ref(state);
     bytes_unref(state);
     return r ? r : h->snapshot ? 0 : -ENOMEM;
 }

@@ -78,7 +78,7 @@ static void checked(struct handle *h)
 }
 
 static void state_known(struct fs *fs, struct query_wait *w, const struct fault *f,
-                        struct bytes *state)
+                        const struct state_news *news)
 {
     struct handle *h = container_of(w, struct handle, prompt.state_wait);
 
@@ -88,19 +88,19 @@ static void state_known(struct fs *fs, struct query_wait *w, const struct fault 
         h->prompt.fault = *f;
     } else {
         bytes_unref(h->prompt.before);
-        h->prompt.before = bytes_ref(state);
+        h->prompt.before = bytes_ref(news->text);
         h->prompt.before_seq = h->session->state_seq;
     }
     checked(h);
 }
 
 static void balance_known(struct fs *fs, struct query_wait *w, const struct fault *f,
-                          struct bytes *state)
+                          const struct state_news *news)
 {
     struct handle *h = container_of(w, struct handle, prompt.balance_wait);
 
     (void)fs;
-    (void)state;
+    (void)news;
     h->prompt.waiting--;
     if (f->kind != FAULT_NONE && h->prompt.fault.kind == FAULT_NONE)
         h->prompt.fault = *f;

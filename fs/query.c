@@ -16,11 +16,11 @@ struct query_run {
     uint64_t seq;
     int64_t started_ms;
     bool ended;
-    bool changed;         /* something changed since it began */
-    bool asked;           /* somebody waited for it: it is no refresh in the background */
-    bool renewed;         /* asked again of a new session */
-    char *session_id;     /* asked about */
-    struct bytes *answer; /* to share: kept while it is small */
+    bool changed;             /* something changed since it began */
+    bool asked;               /* somebody waited for it: it is no refresh in the background */
+    bool renewed;             /* asked again of a new session */
+    char *session_id;         /* asked about */
+    struct state_news answer; /* to share: kept while it is small */
     struct need need;
     TAILQ_HEAD(, query_wait) waits;
 };
@@ -32,23 +32,23 @@ static void run_unref(struct query_run *run)
     if (--run->refs > 0)
         return;
     session_unref(run->session);
-    bytes_unref(run->answer);
+    state_news_release(&run->answer);
     free(run->session_id);
     free(run);
 }
 
-static void tell_waits(struct query_run *run, const struct fault *f, struct bytes *state)
+static void tell_waits(struct query_run *run, const struct fault *f, const struct state_news *news)
 {
     struct query_wait *w;
 
     while ((w = TAILQ_FIRST(&run->waits))) {
         TAILQ_REMOVE(&run->waits, w, link);
         w->run = NULL;
-        w->done(run->fs, w, f, state);
+        w->done(run->fs, w, f, news);
     }
 }
 
-static void end(struct query_run *run, const struct fault *f, struct bytes *state)
+static void end(struct query_run *run, const struct fault *f, const struct state_news *news)
 {
     run->ended = true;
     /* A failure is not shared with those who come later. */
@@ -56,7 +56,7 @@ static void end(struct query_run *run, const struct fault *f, struct bytes *stat
         run->changed = true;
     else
         run->fs->down_until_ms = 0;
-    tell_waits(run, f, state);
+    tell_waits(run, f, news);
     run_unref(run);
 }
 
@@ -71,7 +71,7 @@ static void take_over(struct query_run *run, const struct state_news *news)
         session_take_state(s, news);
     }
     if (news->text && news->text->len <= SHARED_MAX)
-        run->answer = bytes_ref(news->text);
+        run->answer = state_news_share(news);
 }
 
 static void state_known(void *user, const struct fault *f, const char *state, size_t len)
@@ -97,7 +97,7 @@ static void state_known(void *user, const struct fault *f, const char *state, si
         if (!news.text)
             f = &nomem;
     }
-    end(run, f, news.text);
+    end(run, f, news.text ? &news : NULL);
     fs_unlock(fs);
     state_news_release(&news);
 }
@@ -196,9 +196,9 @@ void query_state(struct session *s, struct query_wait *w)
 
     if (w)
         w->run = NULL;
-    if (may_share(run) && run->ended && run->answer) {
+    if (may_share(run) && run->ended && run->answer.text) {
         if (w)
-            w->done(s->fs, w, &none, run->answer);
+            w->done(s->fs, w, &none, &run->answer);
         return;
     }
     if (join(run, w))

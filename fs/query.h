@@ -16,13 +16,15 @@
 #define QUERY_OPEN_MS 3000 /* what an open() waits */
 #define QUERY_DOWN_MS 5000 /* failing at once after nobody answered */
 
+struct state_news; /* session.h */
+
 /* One who waits. Embedded. */
 struct query_wait {
     TAILQ_ENTRY(query_wait) link;
     struct query_run *run; /* NULL: not waiting */
-    /* `state`: the text of data.state (NULL for the balance and on a fault), valid during the call
-     */
-    void (*done)(struct fs *fs, struct query_wait *w, const struct fault *f, struct bytes *state);
+    /* `news`: of the state (NULL for the balance and on a fault), valid during the call */
+    void (*done)(struct fs *fs, struct query_wait *w, const struct fault *f,
+                 const struct state_news *news);
 };
 
 /* Starts or joins a query; w->done comes later, exactly once, unless query_leave was called. `w`

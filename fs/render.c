@@ -154,7 +154,7 @@ static void record(struct render *n)
 /* Once more, with a new id; false if that was done already or the draft is not known. */
 static bool submit_again(struct render *n)
 {
-    if (n->again || !n->state)
+    if (n->again || !n->draft)
         return false;
     n->again = true;
     record(n);
@@ -274,21 +274,17 @@ static void submitted(void *user, const struct fault *f)
 
 static int submit_draft(struct fs *fs, struct render *n)
 {
-    const char *draft;
-    size_t len;
     int r;
 
-    if (!n->state)
+    if (!n->draft)
         return -ENODATA;
-    r = draft_find(n->state->data, n->state->len, &draft, &len);
-    if (r)
-        return r;
     free(n->session_id);
     n->session_id = strdup(n->session->id);
     if (!n->session_id)
         return -ENOMEM;
     n->refs++;
-    r = client_render_submit(fs->client, n->session_id, n->id, draft, len, submitted, n, &n->call);
+    r = client_render_submit(fs->client, n->session_id, n->id, n->draft, n->draft_len, submitted, n,
+                             &n->call);
     if (r)
         n->refs--;
     return r;
@@ -342,7 +338,7 @@ static void attach(struct render *n, struct reply *r, struct parked *closer)
         park_error(s->fs, closer, 0);
 }
 
-void render_start(struct session *s, struct bytes *state, struct reply *reply,
+void render_start(struct session *s, const struct state_news *news, struct reply *reply,
                   struct parked *closer)
 {
     struct render *n;
@@ -373,7 +369,9 @@ void render_start(struct session *s, struct bytes *state, struct reply *reply,
         return;
     }
     s->render = n;
-    n->state = bytes_ref(state);
+    n->state = bytes_ref(news->text);
+    n->draft = news->draft;
+    n->draft_len = news->draft_len;
     n->fingerprint = s->fingerprint;
     n->duration_ms = s->duration_ms;
     attach(n, reply, closer);
@@ -410,6 +408,8 @@ static void read_state(struct fs *fs, struct store_job *job)
     if (store_read_file(fs, n->session->uuid, "state.json", STATE_MAX, &data, &len) == 0 &&
         draft_fingerprint(data, len) == n->fingerprint)
         n->state = bytes_new(data, len);
+    if (n->state && draft_find(n->state->data, n->state->len, &n->draft, &n->draft_len))
+        n->draft = NULL;
     free(data);
 }
 

@@ -26,10 +26,12 @@ struct render {
     int64_t duration_ms;
     int percent; /* -1: not known */
     bool late;
-    bool again;                 /* the one new submission, after a failed render, was made */
-    bool renewed;               /* the one new session was made */
-    bool wants_uploads;         /* goes again when the new session has the inputs */
-    struct bytes *state;        /* whose draft it is; NULL: of an earlier life */
+    bool again;          /* the one new submission, after a failed render, was made */
+    bool renewed;        /* the one new session was made */
+    bool wants_uploads;  /* goes again when the new session has the inputs */
+    struct bytes *state; /* whose draft it is; NULL: of an earlier life */
+    const char *draft;   /* inside `state` */
+    size_t draft_len;
     struct reply *reply;        /* to be told of the outcome and ended; NULL: nobody */
     struct parked_list closers; /* wait for the submission */
     char *session_id;           /* where it was submitted; NULL: in an earlier life, or not yet */
@@ -45,10 +47,10 @@ struct render {
 /* One of an earlier life, into its session. 0 or -ENOMEM. */
 int render_restore(struct session *s, const char *id, uint64_t fingerprint, int64_t duration_ms);
 
-/* Renders the draft of `state`, the session's newest. `reply` (may be NULL) is told of the outcome
+/* Renders the draft of `news`, the session's newest. `reply` (may be NULL) is told of the outcome
  * and ended; `closer` (may be NULL) is answered when the backend has taken the render, or refused
  * it. Without a need for a render (the output is current, the draft is empty) both are told so. */
-void render_start(struct session *s, struct bytes *state, struct reply *reply,
+void render_start(struct session *s, const struct state_news *news, struct reply *reply,
                   struct parked *closer);
 
 /* No upload is under way: what waited for them goes on. */

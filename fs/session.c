@@ -320,8 +320,6 @@ void session_lost(struct session *s, const char *id)
 
 void state_news_init(struct state_news *n, const char *state, size_t len)
 {
-    struct bytes *timeline;
-
     memset(n, 0, sizeof(*n));
     n->text = bytes_new_line(state, len);
     if (!n->text)
@@ -329,14 +327,22 @@ void state_news_init(struct state_news *n, const char *state, size_t len)
     n->fingerprint = draft_fingerprint(state, len);
     n->duration_ms = draft_duration_ms(state, len);
     n->ready = draft_is_ready(state, len);
-    timeline = timeline_text(n->text);
-    n->timeline_size = timeline ? timeline->len : 0;
-    bytes_unref(timeline);
+    n->timeline = timeline_text(n->text);
+    if (draft_find(n->text->data, n->text->len, &n->draft, &n->draft_len))
+        n->draft = NULL;
+}
+
+struct state_news state_news_share(const struct state_news *n)
+{
+    bytes_ref(n->text);
+    bytes_ref(n->timeline);
+    return *n;
 }
 
 void state_news_release(struct state_news *n)
 {
     bytes_unref(n->text);
+    bytes_unref(n->timeline);
 }
 
 void session_take_state(struct session *s, const struct state_news *n)
@@ -351,8 +357,8 @@ void session_take_state(struct session *s, const struct state_news *n)
     s->fingerprint = n->fingerprint;
     s->duration_ms = n->duration_ms;
     s->ready = n->ready;
-    if (n->timeline_size)
-        s->timeline_size = n->timeline_size;
+    if (n->timeline)
+        s->timeline_size = n->timeline->len;
     render_draft_known(s);
     store_save(s, NULL, NULL);
 }

@@ -125,14 +125,17 @@ void session_lost(struct session *s, const char *id);
 /* What a state says. Working it out takes its time (a second for 10^6 tracks), so it is done
  * without the lock. */
 struct state_news {
-    struct bytes *text; /* as a file has it, with a newline; NULL: no memory */
-    size_t timeline_size;
+    struct bytes *text;     /* as a file has it, with a newline; NULL: no memory */
+    struct bytes *timeline; /* timeline.txt; NULL: no memory */
+    const char *draft;      /* inside `text`; NULL: it has none */
+    size_t draft_len;
     uint64_t fingerprint;
     int64_t duration_ms;
     bool ready;
 };
 
 void state_news_init(struct state_news *n, const char *state, size_t len);
+struct state_news state_news_share(const struct state_news *n); /* to be released, too */
 void state_news_release(struct state_news *n);
 
 /* Takes over a newer state; output.mp4 goes if the draft is another. */
