@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import media as media_files
-from harness import PATIENCE, Backend, Mount, Watchdog, is_mounted
+from harness import SANITIZED, Backend, Mount, Watchdog, is_mounted
 
 LIMIT_S = 60
 
@@ -121,8 +121,8 @@ def session(mount):
 
 @pytest.fixture
 def slow(backend):
-    """Every message is answered in three pieces, over a second and a half."""
-    backend.answer("One. ", "Two. ", "Three.\n", gap_ms=750 * PATIENCE)
+    """Every message is answered in three pieces, over some seconds."""
+    backend.answer("One. ", "Two. ", "Three.\n", gap_ms=1500 if SANITIZED else 750)
 
 
 @pytest.fixture
