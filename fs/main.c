@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,8 @@
 
 #define DRAIN_MS 10000 /* for uploads under way when the mount goes away */
 #define WAKE_SIGNAL SIGUSR1
+#define ARENAS_MAX 2 /* of the C library; one for each thread leaves most of what they took idle   \
+                      */
 
 static struct fs fs;
 static struct options options;
@@ -219,6 +222,7 @@ static void raise_limits(void)
     /* A core would hold the token, and so does what the user's other programs could look into. */
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0);
+    mallopt(M_ARENA_MAX, ARENAS_MAX);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
