@@ -97,6 +97,7 @@ static void touched(struct input *in, bool dirty)
 {
     in->mtime = in->ctime = clock_now();
     in->dirty |= dirty;
+    in->cut = false;
     in->session->inputs_changed = in->mtime;
 }
 

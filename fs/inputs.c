@@ -149,6 +149,7 @@ static void vanish(struct input *in)
 
     watch_invalidate_entry(s->fs->watch, s->fs->se, dir, in->name);
     watch_invalidate_inode(s->fs->watch, s->fs->se, dir);
+    watch_input_gone(s->fs->watch, s->name, in->name);
     input_remove(in);
 }
 
@@ -169,6 +170,7 @@ static void drop_work(struct input *in)
     blob_unref(in->work);
     in->work = NULL;
     in->work_used = false;
+    in->cut = false;
 }
 
 void input_abandon(struct input *in)
@@ -269,6 +271,25 @@ void inputs_evict(struct fs *fs, uint64_t bytes)
     }
 }
 
+/* ---- cut short ---- */
+
+static void tell_cut_short(struct input *in)
+{
+    char line[ERROR_WORDS_MAX];
+
+    snprintf(line, sizeof(line), _("%s is cut short (a cancelled copy?) and was not uploaded"),
+             in->name);
+    session_failed_words(in->session, line, _("Copy it again."));
+}
+
+/* A temporary file that its writer gave its final name although the close had failed. */
+static void refuse_renamed(struct input *in)
+{
+    in->state = INPUT_FAILED;
+    in->unreported = true;
+    tell_cut_short(in);
+}
+
 /* ---- renaming ---- */
 
 void input_rename(struct input *in, struct input *target, char *name)
@@ -283,10 +304,12 @@ void input_rename(struct input *in, struct input *target, char *name)
     HASH_ADD_KEYPTR(hh_name, s->inputs, in->name, strlen(in->name), in);
     in->ctime = s->inputs_changed = clock_now();
     if (in->content && !in->upload && !in->dirty) {
-        if (names_is_media(name) && !names_is_temporary(name))
-            upload_start(in, NULL); /* the backend shall know it, by this name */
-        else
+        if (names_is_temporary(name) || !names_is_media(name))
             in->state = INPUT_TEMPORARY;
+        else if (in->error == EBADMSG)
+            refuse_renamed(in);
+        else
+            upload_start(in, NULL); /* the backend shall know it, by this name */
     }
     store_save(s, NULL, NULL);
 }
@@ -358,43 +381,41 @@ static void keep(struct input *in, struct parked *p)
     store_save(in->session, &k->saving, kept);
 }
 
-static void cut_short(struct input *in, struct parked *p)
+/* The content stays, but cannot be used. */
+static void keep_failed(struct input *in, int error, struct parked *p)
 {
-    struct session *s = in->session;
-    char line[ERROR_WORDS_MAX];
-
     in->state = INPUT_FAILED;
-    in->error = EBADMSG;
+    in->error = error;
     free(in->words);
-    in->words = strdup(_("the file is cut short"));
-    snprintf(line, sizeof(line), _("%s is cut short (a cancelled copy?) and was not uploaded"),
-             in->name);
-    session_failed_words(s, line, _("Copy it again, or remove it."));
+    in->words = error == EBADMSG ? strdup(_("the file is cut short")) : NULL;
     forget_previous(in);
     keep(in, NULL);
     if (p)
-        park_error(s->fs, p, EBADMSG);
+        park_error(in->session->fs, p, error);
 }
 
 /* What was written is whole as far as its writer is concerned. in->io and the lock held. */
 static void finish_writing(struct input *in, int container, struct parked *p)
 {
-    struct fs *fs = in->session->fs;
-    struct blob *b = freeze(in);
+    struct blob *b;
 
-    if (container == -EBADMSG) {
-        cut_short(in, p);
+    if (container == -EBADMSG)
+        tell_cut_short(in);
+    if (container == -EBADMSG && !names_is_temporary(in->name)) {
+        in->dirty = false;
+        in->cut = true;
+        if (p)
+            park_error(in->session->fs, p, EBADMSG);
+        return;
+    }
+    b = freeze(in);
+    if (container) {
+        keep_failed(in, -container, p);
     } else if (names_is_temporary(in->name)) {
         in->state = INPUT_TEMPORARY;
+        in->error = 0;
         forget_previous(in);
         keep(in, p);
-    } else if (container) {
-        in->state = INPUT_FAILED;
-        in->error = -container;
-        forget_previous(in);
-        keep(in, NULL);
-        if (p)
-            park_error(fs, p, -container);
     } else {
         upload_start(in, p);
     }
@@ -472,10 +493,23 @@ void input_flush(struct input *in, struct parked *p)
     fs_unlock(fs);
 }
 
+/* Unless somebody writes it on. No lock. */
+static void drop_cut(struct input *in)
+{
+    struct fs *fs = in->session->fs;
+
+    pthread_mutex_lock(&in->io);
+    fs_lock(fs);
+    if (in->cut && !in->writers && !in->removed)
+        input_abandon(in);
+    fs_unlock(fs);
+    pthread_mutex_unlock(&in->io);
+}
+
 void input_released(struct input *in)
 {
     struct fs *fs = in->session->fs;
-    bool last, due;
+    bool last, due, cut;
 
     fs_lock(fs);
     last = --in->writers == 0;
@@ -488,4 +522,9 @@ void input_released(struct input *in)
     /* Written after the last close that was seen (mmap), or that close looked like another's. */
     if (due)
         close_writing(in, NULL);
+    fs_lock(fs);
+    cut = in->cut;
+    fs_unlock(fs);
+    if (cut)
+        drop_cut(in);
 }

@@ -119,6 +119,10 @@ int tree_lookup(struct fs *fs, const struct node *dir, const char *name, pid_t t
         return lookup_session(fs, dir->session, name, tid, out);
     case NODE_INPUTS:
         in = input_find(dir->session, name);
+        if (watch_is_self(fs->watch, tid)) { /* it unlinks those that are not there */
+            set_node(out, NODE_GHOST, dir->session);
+            return in ? -ENOENT : 0;
+        }
         if (!in)
             return -ENOENT;
         *out =

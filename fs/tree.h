@@ -24,7 +24,7 @@ enum node_kind {
     NODE_HISTORY,
     NODE_STATE,
     NODE_CREDITS,
-    NODE_GHOST, /* what the watch thread unlinks as output.mp4 */
+    NODE_GHOST, /* what the watch thread unlinks as output.mp4, or as an input */
     NODE_OUTPUT,
     NODE_INPUT,
 };

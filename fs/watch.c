@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -23,9 +24,12 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 
+#define INPUT_PATH_MAX (2 * NAME_MAX + sizeof("/inputs/"))
+
 enum kind {
     OUTPUT_APPEARED,
     OUTPUT_GONE,
+    INPUT_GONE,
     STATUS,
     INVALIDATE_INODE,
     INVALIDATE_ENTRY,
@@ -165,9 +169,9 @@ static void let_go_of_recent(struct watch *w, int64_t now)
 
 /* ---- the work; without the lock ---- */
 
-/* The session's directory, or -1. After an unmount the path leads to what was below the mount:
+/* A directory of the mount, or -1. After an unmount the path leads to what was below the mount:
  * hands off. */
-static int open_session(const struct watch *w, const char *session)
+static int open_below(const struct watch *w, const char *path)
 {
     int root = open(w->mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct statx stx;
@@ -178,7 +182,7 @@ static int open_session(const struct watch *w, const char *session)
     /* DONT_SYNC: the device is wanted only, so no request to the mount is needed */
     if (w->device == 0 || (statx(root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &stx) == 0 &&
                            makedev(stx.stx_dev_major, stx.stx_dev_minor) == w->device))
-        dir = openat(root, session, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        dir = openat(root, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     close(root);
     return dir;
 }
@@ -200,7 +204,7 @@ static void tell_session(struct watch *w, enum kind kind, const char *session)
 
     if (!watchers_exist(&w->watchers, clock_ms()))
         return;
-    dir = open_session(w, session);
+    dir = open_below(w, session);
     if (dir < 0)
         return;
     if (kind == OUTPUT_APPEARED)
@@ -212,6 +216,24 @@ static void tell_session(struct watch *w, enum kind kind, const char *session)
     close(dir);
 }
 
+static void tell_input_gone(struct watch *w, const char *path)
+{
+    char inputs[INPUT_PATH_MAX];
+    char *name;
+    int dir;
+
+    if (!watchers_exist(&w->watchers, clock_ms()))
+        return;
+    snprintf(inputs, sizeof(inputs), "%s", path);
+    name = strrchr(inputs, '/');
+    *name++ = 0;
+    dir = open_below(w, inputs);
+    if (dir < 0)
+        return;
+    unlinkat(dir, name, 0);
+    close(dir);
+}
+
 static void carry_out(struct watch *w, const struct job *job)
 {
     switch (job->kind) {
@@ -220,6 +242,9 @@ static void carry_out(struct watch *w, const struct job *job)
         break;
     case INVALIDATE_ENTRY:
         fuse_lowlevel_notify_inval_entry(job->se, job->ino, job->name, strlen(job->name));
+        break;
+    case INPUT_GONE:
+        tell_input_gone(w, job->name);
         break;
     case OUTPUT_APPEARED:
     case OUTPUT_GONE:
@@ -356,6 +381,14 @@ void watch_output_appeared(struct watch *w, const char *session)
 void watch_output_gone(struct watch *w, const char *session)
 {
     submit(w, OUTPUT_GONE, NULL, 0, session);
+}
+
+void watch_input_gone(struct watch *w, const char *session, const char *name)
+{
+    char path[INPUT_PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/inputs/%s", session, name) < (int)sizeof(path))
+        submit(w, INPUT_GONE, NULL, 0, path);
 }
 
 void watch_status(struct watch *w, const char *session)

@@ -55,6 +55,9 @@ void watch_output_appeared(struct watch *w, const char *session);
 /* Unlinks output.mp4 in it. */
 void watch_output_gone(struct watch *w, const char *session);
 
+/* Unlinks an input there, which is gone already. */
+void watch_input_gone(struct watch *w, const char *session, const char *name);
+
 /* Writes one byte to its status.txt, or touches it if that is refused; at most once in
  * WATCH_STATUS_INTERVAL_MS for a session, the last change always. */
 void watch_status(struct watch *w, const char *session);

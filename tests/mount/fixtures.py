@@ -5,6 +5,7 @@ environment(NAME=value) of the mount; limit(seconds) of the test.
 """
 import http.server
 import os
+import shutil
 import subprocess
 import threading
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import media as media_files
-from harness import SANITIZED, Backend, Mount, Watchdog, is_mounted
+from harness import SANITIZED, Backend, Mount, Program, Watchdog, is_mounted, run, wait_for
 
 LIMIT_S = 60
 
@@ -91,6 +92,25 @@ def web(media):
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def slow_source(tmp_path, media):
+    """A folder with a clip, long and slow to read: a copy of it can be cancelled in the middle."""
+    if not shutil.which("bindfs"):
+        pytest.skip("no bindfs")
+    plain, slow = tmp_path / "plain", tmp_path / "slow"
+    plain.mkdir()
+    slow.mkdir()
+    clip = shutil.copy(media / "clip.mp4", plain)
+    media_files.lengthen(clip, 40_000_000)
+    program = Program(["bindfs", "-f", "--read-rate=2M", plain, slow], None, tmp_path / "bindfs.log")
+    try:
+        wait_for("the slow folder", lambda: is_mounted(slow))
+        yield slow
+    finally:
+        run(["fusermount3", "-u", "-z", slow])
+        program.kill()
 
 
 @pytest.fixture

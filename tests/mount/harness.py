@@ -63,10 +63,10 @@ def run(argv, cwd=None, timeout=30, env=None, stdin=None):
                                        err.decode(errors="replace"))
 
 
-def spawn(command, cwd=None, shell="/bin/bash"):
+def spawn(command, cwd=None, shell="/bin/bash", env=None):
     """Starts a shell line (or argv) that is expected to wait; use with `with ended(...)`."""
     argv = [shell, "-c", command] if isinstance(command, str) else [str(a) for a in command]
-    return subprocess.Popen(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    return subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, start_new_session=True)
 
 

@@ -30,6 +30,14 @@ def make(where):
     ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", 1, where / "title.png")
 
 
+def lengthen(path, size):
+    """An MP4 file, by a last box of nothing."""
+    with open(path, "r+b") as file:
+        had = file.seek(0, 2)
+        file.write((size - had).to_bytes(4, "big") + b"free")
+        file.truncate(size)
+
+
 def directory():
     """Where they are; other test processes may be making them at this moment."""
     where = Path(BUILD_DIR) / "tests" / "media"

@@ -9,7 +9,7 @@ import struct
 import termios
 import time
 
-from harness import PATIENCE, Backend, Mount
+from harness import PATIENCE, Backend, Mount, wait_for
 
 
 @contextlib.contextmanager
@@ -29,6 +29,19 @@ def lasting(directory):
 def uploads_ended(session):
     """Opening `instruct` waits for the uploads under way, and fails if one did not end well."""
     open(session.instruct, "w").close()
+
+
+def copying(folder):
+    """A copy into it is under way."""
+    wait_for("some of the file", lambda: any(path.stat().st_size > 100_000 for path in folder.iterdir()))
+
+
+def nothing_left(backend, session):
+    """After a copy was cancelled."""
+    wait_for("the file to go", lambda: os.listdir(session.inputs) == [])
+    uploads_ended(session)
+    assert backend.requests("upload") == []
+    assert "upload" not in session.status()
 
 
 def uploaded_once(backend, session, name, content):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import PATIENCE, abort_connection, ended, run, wait_for
+from harness import PATIENCE, abort_connection, ended, run, sh, wait_for
 
 STORM_S = float(os.environ.get("STORM_S", 10))
 
@@ -55,6 +55,19 @@ def test_output_comes_and_goes(edited):
         watcher.wait("DELETE", "output.mp4")
         watcher.wait("MOVED_TO", "output.mp4")
         edited.reply()
+
+
+@pytest.mark.parametrize("line", ["head -c 100000 {} > inputs/x.mp4", "{{ cat {}; kill -9 $$; }} > inputs/x.mp4"])
+def test_an_input_goes_by_itself(session, media, line):
+    """Of a cancelled copy, a killed writer."""
+    watcher = Watcher(session.path, session.inputs)
+    with ended(watcher.process):
+        session.say("make it softer")
+        watcher.wait("CLOSE_WRITE", "status.txt")  # from now on it is known that somebody watches
+        session.reply()
+        assert sh(line.format(media / "clip.mp4"), cwd=session.path).returncode != 0
+        watcher.wait("DELETE", "x.mp4")
+    assert os.listdir(session.inputs) == []
 
 
 def test_status_changes(session):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import ended, is_mounted, run, sh, spawn, wait_for
-from programs import uploaded_once, uploads_ended
+from programs import nothing_left, uploaded_once, uploads_ended
 
 PY = "/usr/bin/python3 -c"
 
@@ -268,13 +268,39 @@ def test_cut_short(backend, session, media, tmp_path, name):
     (tmp_path / name).write_bytes(content[:len(content) * 2 // 3])
     done = run(["cp", tmp_path / name, session.inputs])
     assert done.returncode == 1 and "Bad message" in done.stderr
-    assert backend.requests("upload") == []
+    status = session.status()
+    assert status[""] == "failed" and name in status["error"] and status["hint"]
+    nothing_left(backend, session)
+
+
+def test_cut_short_and_gone_on_with(backend, session, media):
+    """In another pid namespace the close of the first program looks like the last one."""
+    half = f"head -c 100000 {media}/clip.mp4; tail -c +100001 {media}/clip.mp4"
+    assert sh(f"unshare -Upf --mount-proc sh -c '( {half} ) > {session.inputs}/x.mp4'").returncode == 0
+    uploaded_once(backend, session, "x.mp4", (media / "clip.mp4").read_bytes())
+
+
+def test_cut_short_instead_of_another(backend, session, media):
+    """The one that the backend has stays."""
+    assert run(["cp", media / "clip.mp4", session.inputs]).returncode == 0
+    assert sh(f"head -c 100000 {media}/clip.mov > {session.inputs}/clip.mp4").returncode == 1
+    wait_for("the old file", lambda: (session.inputs / "clip.mp4").read_bytes() == (media / "clip.mp4").read_bytes())
+    uploads_ended(session)
+    assert len(backend.requests("upload")) == 1
 
 
 def test_cut_short_under_a_temporary_name(backend, session, media, tmp_path):
     (tmp_path / "x").write_bytes((media / "clip.mp4").read_bytes()[:100_000])
     done = run(["cp", tmp_path / "x", session.inputs / "x.mp4.part"])
     assert done.returncode == 1 and "Bad message" in done.stderr
+    # Kept, to be gone on with; the name alone does not make it whole.
+    os.rename(session.inputs / "x.mp4.part", session.inputs / "x.mp4")
+    with pytest.raises(OSError) as error:
+        uploads_ended(session)
+    assert error.value.errno == errno.EBADMSG
+    assert backend.requests("upload") == []
+    assert sh(f"tail -c +100001 {media}/clip.mp4 >> {session.inputs}/x.mp4").returncode == 0
+    uploaded_once(backend, session, "x.mp4", (media / "clip.mp4").read_bytes())
 
 
 def wait_until_runs(process, name):

@@ -183,6 +183,22 @@ static void outputs_appear_and_go(void **state)
     watch_free(w);
 }
 
+static void inputs_go(void **state)
+{
+    struct watch *w = start(device_of_root());
+    char inputs[128];
+
+    (void)state;
+    snprintf(inputs, sizeof(inputs), "%s/inputs", session);
+    assert_int_equal(files_mkdirs(inputs, 0700), 0);
+    assert_true(inotify_add_watch(events, inputs, IN_DELETE) >= 0);
+    make("inputs/x.mp4");
+    watch_input_gone(w, "demo", "gone.mp4"); /* nothing there to unlink */
+    watch_input_gone(w, "demo", "x.mp4");
+    await_event(IN_DELETE, "x.mp4");
+    watch_free(w);
+}
+
 static void sessions_that_are_gone_do_no_harm(void **state)
 {
     struct watch *w = start(0);
@@ -324,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(outputs_appear_and_go),
+        TEST(inputs_go),
         TEST(sessions_that_are_gone_do_no_harm),
         TEST(another_device_is_left_alone),
         TEST(a_status_is_told_once_in_an_interval),
