@@ -1,4 +1,5 @@
 """The mount tests' fixtures, with the shim preloaded."""
+import contextlib
 import sys
 from pathlib import Path
 
@@ -43,20 +44,39 @@ def mount(tmp_path, backend, shim):
         mount.destroy()
 
 
-@pytest.fixture
-def small_disk(tmp_path, backend):
-    """A mount whose state and cache are on a disk of 8 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", disk]).returncode:
+@contextlib.contextmanager
+def disk_of_8_mb(path):
+    path.mkdir()
+    if run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", path]).returncode:
         pytest.skip("may not mount a small disk")
-    mount = None
     try:
-        mount = Mount(tmp_path, backend.url, {"state_dir": disk / "state", "cache_dir": disk / "cache"})
-        mount.disk = disk
+        yield path
+    finally:
+        run(["umount", "-l", path])
+
+
+@contextlib.contextmanager
+def mount_on(tmp_path, backend, state, cache):
+    mount = Mount(tmp_path, backend.url, {"state_dir": state / "state", "cache_dir": cache / "cache"})
+    try:
         yield mount
         mount.unmount()
     finally:
-        if mount:
-            mount.destroy()
-        run(["umount", "-l", disk])
+        mount.destroy()
+
+
+@pytest.fixture
+def small_disk(tmp_path, backend):
+    """A mount whose state and cache are on a disk of 8 MB."""
+    with disk_of_8_mb(tmp_path / "disk") as disk, mount_on(tmp_path, backend, disk, disk) as mount:
+        mount.disk = disk
+        yield mount
+
+
+@pytest.fixture
+def small_disks(tmp_path, backend):
+    """A mount whose state and cache have each a disk of 8 MB."""
+    with disk_of_8_mb(tmp_path / "1") as one, disk_of_8_mb(tmp_path / "2") as other, \
+            mount_on(tmp_path, backend, one, other) as mount:
+        mount.disks = {"state": one, "cache": other}
+        yield mount

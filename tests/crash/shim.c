@@ -38,6 +38,7 @@ enum kind {
     KIND_ANSWER = 256, /* to the kernel */
     KIND_ALLOC = 512,  /* by the program itself, and for it by libcjson */
     KIND_READ = 1024,
+    KIND_OPEN = 2048, /* of what is there */
 };
 
 enum action { ACTION_NONE, ACTION_KILL_BEFORE, ACTION_KILL_AFTER, ACTION_FAIL };
@@ -54,6 +55,7 @@ struct control {
 };
 
 static struct control *control;
+static pid_t program; /* and not the lookout, which reads of other processes */
 /* The program's own code, and libcjson's: whose allocations can fail. */
 static struct {
     uintptr_t start, end;
@@ -93,6 +95,7 @@ __attribute__((constructor)) static void start(void)
     if (map == MAP_FAILED)
         abort();
     dl_iterate_phdr(find_code, &objects);
+    program = getpid();
     control = map;
 }
 
@@ -153,6 +156,8 @@ static int open_at(int dir, const char *path, int flags, mode_t mode)
         real = (int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat");
     if (flags & O_CREAT)
         AROUND(KIND_CREATE, int, real(dir, path, flags, mode));
+    if (getpid() == program)
+        AROUND(KIND_OPEN, int, real(dir, path, flags));
     return real(dir, path, flags, mode);
 }
 
@@ -196,6 +201,17 @@ EXPORT ssize_t pwrite64(int fd, const void *data, size_t size, off_t offset)
     if (!real)
         real = (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, "pwrite64");
     AROUND(KIND_WRITE, ssize_t, real(fd, data, size, offset));
+}
+
+EXPORT ssize_t read(int fd, void *data, size_t size)
+{
+    static __typeof__(&read) real;
+
+    if (!real)
+        real = REAL(read);
+    if (control && control->kinds & KIND_READ && getpid() == program && is_file(fd))
+        AROUND(KIND_READ, ssize_t, real(fd, data, size));
+    return real(fd, data, size);
 }
 
 EXPORT ssize_t pread64(int fd, void *data, size_t size, off_t offset)

@@ -48,11 +48,7 @@ def test_full_disk(backend, small_disk):
     assert run(["rm", "-f", session.inputs / "b.wav"]).returncode == 0
     # The kernel lets go of what cp had open when it likes.
     wait_for("its room", lambda: shutil.disk_usage(mount.disk).free > 6_000_000)
-    # Not a byte is left for the registry either.
-    full = mount.disk / "full"
-    with open(full, "wb", buffering=0) as file:
-        while error_of(lambda: file.write(bytes(4096))) == 0:
-            pass
+    full = fill(mount.disk)  # for the registry either
     assert error_of(lambda: session.say("sync the voice")) == errno.ENOSPC
     assert backend.messages() == []
     assert error_of(lambda: (session.inputs / "c.wav").write_bytes(noise(1000))) == errno.ENOSPC
@@ -66,6 +62,57 @@ def test_full_disk(backend, small_disk):
     assert session.reply()
     kept[session.inputs / "d.wav"] = noise(3000, 4)
     survives(mount, kept)
+
+
+def fill(disk):
+    """Not a byte is left."""
+    path = disk / "full"
+    with open(path, "wb", buffering=0) as file:
+        while error_of(lambda: file.write(bytes(4096))) == 0:
+            pass
+    return path
+
+
+def test_full_state(backend, small_disks):
+    """The cache has room for files, but nothing can be written down of them."""
+    mount, session = small_disks, small_disks.session()
+    (session.inputs / "a.wav").write_bytes(noise(100_000))
+    kept = {session.inputs / "a.wav": noise(100_000)}
+    full = fill(mount.disks["state"])
+    assert error_of(lambda: (session.inputs / "b.wav").write_bytes(noise(1000, 2))) == errno.ENOSPC
+    assert error_of(lambda: session.say("sync the voice")) == errno.ENOSPC
+    assert error_of(lambda: os.mkdir(mount.point / "never")) == errno.ENOSPC
+    assert backend.messages() == [] and "never" not in os.listdir(mount.point)
+    assert "No space left" in session.text("status.txt")
+    survives(mount, kept)
+    os.unlink(full)
+    (session.inputs / "b.wav").write_bytes(noise(1000, 3))
+    kept[session.inputs / "b.wav"] = noise(1000, 3)
+    assert sha256(noise(1000, 3)) in sent(backend)
+    survives(mount, kept)
+
+
+def test_full_cache(backend, small_disks, media):
+    """Messages need no room there; a video that finds none is told of, and made again when there is room."""
+    mount, session = small_disks, small_disks.session()
+    for name in ("clip.mp4", "voice.wav"):
+        assert run(["cp", media / name, session.inputs]).returncode == 0
+    kept = {session.inputs / name: (media / name).read_bytes() for name in ("clip.mp4", "voice.wav")}
+    full = fill(mount.disks["cache"])
+    assert error_of(lambda: (session.inputs / "b.wav").write_bytes(noise(100_000, 2))) == errno.ENOSPC
+    os.mkdir(mount.point / "another")
+    session.say('title "a"')
+    reply = session.reply()
+    assert "There is no output.mp4" in reply and "No space left" in reply, reply
+    assert not session.output.exists()
+    assert len(backend.messages()) == 1
+    survives(mount, kept)
+    os.unlink(full)
+    session.say("export")
+    assert "output.mp4 is ready" in session.reply()
+    assert session.output.read_bytes() == backend.rendered(session)
+    survives(mount, kept | {session.output: session.output.read_bytes()})
+    assert "another" in os.listdir(mount.point)
 
 
 @pytest.mark.parametrize("kinds", ["CREATE", "WRITE", "SYNC", "RENAME"])

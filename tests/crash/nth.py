@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Lets the n-th allocation of lipsyncfs fail, for one n after the other, while it is used, unmounted and mounted:
-an errno at worst, and nothing is lost.
+"""Lets the n-th allocation of lipsyncfs fail, or its n-th call of the disk, for one n after the other, while it is
+used, unmounted and mounted: an errno at worst, and nothing is lost.
 
-    memory.py [--steps COUNT] [--dir DIR]     default: every n
+    nth.py memory|disk [--steps COUNT] [--dir DIR]     default: every n
 
 BUILD_DIR names the build; there are bin/ and tests/crash/shim.so. Exit 0: nothing was wrong.
 """
@@ -21,15 +21,17 @@ import shim
 from crash import DIR_HELP, clip, run_in, wav
 from harness import BUILD_DIR, Backend, Mount, Session, Watchdog, is_mounted, run, wait_for
 
+# What fails, with which errno; how many such calls there are at least in use and at the mount.
+KINDS = {"memory": (shim.ALLOC, errno.ENOMEM, 1200, 200), "disk": (shim.DISK, errno.EIO, 150, 12)}
 ALLOWED = {0, errno.ENOMEM, errno.EIO, errno.ENOENT, errno.EPROTO, errno.EREMOTEIO, errno.EAGAIN}
 
 
 class Life:
     """One session: what was done there, and what has to be true from then on."""
 
-    def __init__(self, memory, name):
-        self.memory = memory
-        self.session = Session(memory.mount.point / name)
+    def __init__(self, nth, name):
+        self.nth = nth
+        self.session = Session(nth.mount.point / name)
         self.title = f'title "{name}"'
         self.made = False
         self.kept = {}
@@ -41,7 +43,7 @@ class Life:
             call()
         except OSError as error:
             if error.errno not in ALLOWED:
-                self.memory.fail(f"{what}: {errno.errorcode.get(error.errno, error.errno)}")
+                self.nth.fail(f"{what}: {errno.errorcode.get(error.errno, error.errno)}")
             return False
         return True
 
@@ -59,7 +61,7 @@ class Life:
     def reply(self):
         done = run(["timeout", "-s", "KILL", "20", "cat", self.session / "reply.txt"])
         if done.returncode == -9 or done.returncode == 137:
-            self.memory.fail("reply.txt has no end")
+            self.nth.fail("reply.txt has no end")
 
     def live(self):
         """What users do."""
@@ -67,7 +69,7 @@ class Life:
         self.made = self.attempt("mkdir", lambda: os.mkdir(session))
         if not self.made:
             return
-        self.put("clip.mp4", self.memory.clip)
+        self.put("clip.mp4", self.nth.clip)
         self.put_by_rename("x.wav", wav(random.Random(1), 500))
         self.said = self.attempt("message", lambda: session.say(self.title))
         self.reply()
@@ -78,33 +80,34 @@ class Life:
             self.attempt(words, lambda words=words: session.say(words))
             self.reply()
         self.attempt("read", lambda: session.output.read_bytes())
-        moved = self.memory.mount.point / "moved"
+        moved = self.nth.mount.point / "moved"
         if self.attempt("mv", lambda: os.rename(session, moved)):
             while not self.attempt("mv", lambda: os.rename(moved, session)):
                 pass
 
     def check(self):
-        """In the next life, with enough memory."""
+        """In the next life, in which nothing fails."""
         if not self.made:
             return
-        session, memory = self.session, self.memory
+        session, nth = self.session, self.nth
         wait_for("a state of rest", lambda: session.status()[""] in ("idle", "ready", "failed"))
         for name, content in self.kept.items():
             if (session.inputs / name).read_bytes() != content:
-                memory.fail(f"{name} has changed")
-        sent = {file["sha256"] for file in memory.backend.files()}
+                nth.fail(f"{name} has changed")
+        sent = {file["sha256"] for file in nth.backend.files()}
         if "clip.mp4" in self.kept and hashlib.sha256(self.kept["clip.mp4"]).hexdigest() not in sent:
-            memory.fail("clip.mp4 is not at the backend")
-        times = memory.backend.messages().count(self.title)
+            nth.fail("clip.mp4 is not at the backend")
+        times = nth.backend.messages().count(self.title)
         if times > 1 or (self.said and not times and "failed" not in session.status()[""]):
-            memory.fail(f"the message was sent {times} times")
+            nth.fail(f"the message was sent {times} times")
         session.say("status")
         if "Timeline" not in session.reply():
-            memory.fail(f"a later reply is {session.reply()!r}")
+            nth.fail(f"a later reply is {session.reply()!r}")
 
 
-class Memory:
-    def __init__(self, directory):
+class Nth:
+    def __init__(self, directory, what):
+        self.kinds, self.error, self.use_reach, self.mount_reach = KINDS[what]
         self.directory = directory
         self.backend = Backend(directory, ["--credits", 1000000])
         self.shim = shim.Shim(BUILD_DIR / "tests/crash/shim.so", directory / "shim.control")
@@ -119,10 +122,10 @@ class Memory:
         self.wrong.append(text)
 
     def arm(self, number):
-        self.shim.hit(shim.ALLOC, shim.FAIL, after=number)
+        self.shim.hit(self.kinds, shim.FAIL, after=number, error=self.error)
 
     def rest(self):
-        """True if there was such an allocation."""
+        """True if there was such a call."""
         hit = self.shim.hits() > 0
         self.shim.rest()
         self.counts[self.now.split()[0]] += hit
@@ -177,7 +180,7 @@ class Memory:
             life.attempt("status", lambda: life.session.text("status.txt"))
             self.end_life()
         hit = self.rest()
-        # A record that could not be read for want of memory is read the next time.
+        # A record that could not be read is read the next time.
         with open(self.mount.log, "a") as log:
             log.write("LIFE\n")
         self.new_life()
@@ -185,7 +188,7 @@ class Memory:
         return hit
 
     def steps(self, step, reach, count, *arguments):
-        """Every n until there is no such allocation; or `count` of the `reach` likely ones."""
+        """Every n until there is no such call; or `count` of the `reach` likely ones."""
         numbers = range(1_000_000) if count is None else sorted(random.Random(count).sample(range(reach), count))
         begin = time.monotonic()
         for number in numbers:
@@ -198,14 +201,14 @@ class Memory:
                 print(f"{self.now}, {time.monotonic() - begin:.0f} s", flush=True)
 
     def run(self, count):
-        self.steps(self.step_use, 1200, count and count * 3 // 4)
+        self.steps(self.step_use, self.use_reach, count and count * 3 // 4)
         if not self.wrong:
             life = Life(self, "kept")
             life.live()
-            self.steps(self.step_mount, 200, count and count // 4, life)
+            self.steps(self.step_mount, self.mount_reach, count and count // 4, life)
         if not self.wrong:
             self.mount.unmount()
-        print(f"{self.counts['use']} allocations failed in use, {self.counts['mount']} at the mount, "
+        print(f"{self.counts['use']} calls failed in use, {self.counts['mount']} at the mount, "
               f"{len(self.wrong)} wrong", flush=True)
         return not self.wrong
 
@@ -216,10 +219,11 @@ class Memory:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=KINDS)
     parser.add_argument("--steps", type=int, help="so many only, spread over the way")
     parser.add_argument("--dir", help=DIR_HELP)
     options = parser.parse_args()
-    return run_in("memory-", options.dir, Memory, options.steps)
+    return run_in(f"{options.what}-", options.dir, lambda directory: Nth(directory, options.what), options.steps)
 
 
 if __name__ == "__main__":
