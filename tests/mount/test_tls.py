@@ -14,20 +14,24 @@ pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="only root has mounts
               pytest.mark.skipif(not os.path.exists(BUNDLE), reason="there are no certificates")]
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """For 127.0.0.1, signed by itself."""
-    directory = tmp_path_factory.mktemp("tls")
+def make_certificate(directory, names):
+    """Signed by itself. `names` as in IP:127.0.0.1."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                     "-keyout", directory / "key.pem", "-out", directory / "cert.pem", "-days", "2", "-subj", "/CN=test",
-                    "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+                    "-addext", f"subjectAltName={','.join(names)}"], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("tls")
+    make_certificate(directory, ["IP:127.0.0.1"])
     return directory
 
 
 class Front:
     """TLS before the local backend."""
 
-    def __init__(self, certificate, port, newest=None):
+    def __init__(self, certificate, port, newest=None, listener=None):
         self.port = port
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
@@ -35,8 +39,8 @@ class Front:
             self.context.set_ciphers("ALL:@SECLEVEL=0")
             self.context.minimum_version = self.context.maximum_version = newest
         self.handshakes, self.failures = 0, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"https://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.listener = listener or socket.create_server(("127.0.0.1", 0))
+        self.url = "https://{}:{}".format(*self.listener.getsockname())
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -73,15 +77,15 @@ class Front:
 
 
 class Inside:
-    """A mount in a mount namespace of its own, where the system may trust another certificate."""
+    """A mount in namespaces of its own, where the system may trust another certificate."""
 
-    def __init__(self, directory, url, trusted=None):
+    def __init__(self, directory, url, trusted=None, unshare="-m", prepare="true"):
         self.point = directory / "mount"
         self.point.mkdir()
         trust = f"mount --bind {trusted} {BUNDLE} && " if trusted else ""
         options = f"api={url},state_dir={directory}/state,cache_dir={directory}/cache,retry_wait=0.1,poll=0.2"
-        self.program = Program(["unshare", "-m", "sh", "-c",
-                                f"{trust}exec {BUILD_DIR}/bin/lipsyncfs -f -o {options} {self.point}"],
+        self.program = Program(["unshare", unshare, "sh", "-c",
+                                f"{prepare} && {trust}exec {BUILD_DIR}/bin/lipsyncfs -f -o {options} {self.point}"],
                                clean_environment(directory / "home"), directory / "mount.log")
         wait_for("the mount", lambda: self.sh(f"mountpoint -q {self.point}").returncode == 0)
 
