@@ -8,7 +8,10 @@
  * that is killed leaves no mount that seems alive. For that it does one thing more: a thread of the
  * program that is inside a call on our own mount when the program is killed may wait there for
  * somebody who waits for the program's answer. Such a process would never end, nor would its
- * connection, so the lookout ends the connection when the program's first thread dies.
+ * connection, so the lookout ends the connection when the program's first thread dies: through
+ * FUSE's control files, which belong to whoever mounted, else as root by force. An ordinary user on
+ * a machine without those files (some containers) has neither, and nothing else ends a connection
+ * whose last descriptor is held by a process that waits for it: there an administrator has to.
  *
  * Each question has a thread in the lookout; at most LOOKOUT_QUESTIONS_MAX are looked into at a
  * time, more are not answered. Looking takes milliseconds, but a process may enter execve() right

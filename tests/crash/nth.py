@@ -22,7 +22,7 @@ from crash import DIR_HELP, clip, run_in, wav
 from harness import BUILD_DIR, Backend, Mount, Session, Watchdog, is_mounted, run, wait_for
 
 # What fails, with which errno; how many such calls there are at least in use and at the mount.
-KINDS = {"memory": (shim.ALLOC, errno.ENOMEM, 1200, 200), "disk": (shim.DISK, errno.EIO, 150, 12)}
+KINDS = {"memory": (shim.ALLOC, errno.ENOMEM, 1200, 200), "disk": (shim.DISK, errno.EIO, 280, 45)}
 ALLOWED = {0, errno.ENOMEM, errno.EIO, errno.ENOENT, errno.EPROTO, errno.EREMOTEIO, errno.EAGAIN}
 
 
