@@ -14,7 +14,7 @@
 #include "handle.h"
 
 #define PROMPT_MAX (64u << 10) /* bytes of a message */
-#define PROMPT_OPEN_MS 10000   /* what the checks of an open may take */
+#define PROMPT_OPEN_MS 10000   /* what the checks may take, once the uploads have ended */
 
 /* Answers the open or parks it. The handle is freed if the open fails. */
 void prompt_open(struct handle *h, struct parked *p, const struct fuse_file_info *fi);

@@ -18,51 +18,16 @@
 #include "translate.h"
 #include "utf8.h"
 #include "wire.h"
+#include "wrapped.h"
 
 #define SHOWN_MAX (1u << 20)
 #define UUID "01234567-89ab-4cde-8f01-23456789abcd"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-char *__real_strdup(const char *s);
-char *__real_strndup(const char *s, size_t max);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-char *__wrap_strdup(const char *s);
-char *__wrap_strndup(const char *s, size_t max);
 
 static long countdown; /* the allocation at which it reaches 0 fails; 0 or less: none */
 
 static bool fails(void)
 {
     return countdown > 0 && --countdown == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
-
-char *__wrap_strdup(const char *s)
-{
-    return fails() ? NULL : __real_strdup(s);
-}
-
-char *__wrap_strndup(const char *s, size_t max)
-{
-    return fails() ? NULL : __real_strndup(s, max);
 }
 
 /* Does its work; *out is what came of it, malloc'd, untouched on failure. 0 or -ENOMEM. */
