@@ -181,7 +181,6 @@ static int write_bytes(int dir, const char *name, const char *data, size_t len)
 static int write_save(struct fs *fs, struct save *save)
 {
     struct store *st = fs->store;
-    bool fresh = false;
     int dir, r = 0;
 
     for (size_t i = 0; i < save->syncs; i++)
@@ -189,9 +188,7 @@ static int write_save(struct fs *fs, struct save *save)
             return r;
     if (save->syncs && (r = blob_sync_names(fs)))
         return r;
-    if (mkdirat(st->sessions_dir, save->uuid, 0700) == 0)
-        fresh = true;
-    else if (errno != EEXIST)
+    if (mkdirat(st->sessions_dir, save->uuid, 0700) && errno != EEXIST)
         return -errno;
     dir = store_open_session_dir(st, save->uuid);
     if (dir < 0)
@@ -207,10 +204,9 @@ static int write_save(struct fs *fs, struct save *save)
         goto out;
     if (save->reply && (r = write_bytes(dir, "reply.txt", save->reply_text, save->reply_len)))
         goto out;
-    if ((r = write_bytes(dir, "session.json", save->record, strlen(save->record))))
-        goto out;
-    if (fresh)
-        r = files_sync_dir(st->sessions_dir);
+    if (!store_file_size(dir, "session.json") && (r = files_sync_dir(st->sessions_dir)))
+        goto out; /* the folder is still new */
+    r = write_bytes(dir, "session.json", save->record, strlen(save->record));
 out:
     close(dir);
     return r;
