@@ -25,6 +25,31 @@ unsigned find_sign_of_place(enum word_class class)
     }
 }
 
+/* "Upload it by dropping it onto the canvas", "to upload a clip, drag it here": told before the
+ * verb. */
+static bool drops_upload(const struct sentence *s, size_t verb, const struct object *o)
+{
+    enum word_class class = s->unit[verb].class;
+    if ((class != WORD_DRAG && class != WORD_DROP) || o->signs & SIGN_TIMELINE)
+        return false;
+    size_t least = verb > WORDS_REACH_MAX ? verb - WORDS_REACH_MAX : 0;
+    for (size_t i = verb; i > least; i--) {
+        enum word_class before = s->unit[i - 1].class;
+        if (before == WORD_UPLOAD)
+            return true;
+        if (before == WORD_STOP && words_character(s, i - 1) != ',')
+            return false;
+    }
+    return false;
+}
+
+static bool is_means(const struct sentence *s, size_t verb)
+{
+    const struct unit *u = &s->unit[verb ? verb - 1 : 0];
+    return verb && u->class == WORD_CHAIN && u->end - u->start == 2 &&
+           words_character(s, verb - 1) == 'b';
+}
+
 static enum advice decide(const struct sentence *s, size_t verb, const struct stance *st,
                           const struct object *o)
 {
@@ -32,6 +57,10 @@ static enum advice decide(const struct sentence *s, size_t verb, const struct st
     unsigned signs = o->signs | st->signs | (s->you ? SIGN_YOU : 0) | (s->url ? SIGN_URL : 0);
     if (u->flags & UNIT_GERUND)
         signs |= SIGN_GERUND;
+    if (is_means(s, verb))
+        signs |= SIGN_MEANS;
+    if (drops_upload(s, verb, o))
+        signs |= SIGN_UPLOAD;
     if (st->position == AT_START && !st->you && !(signs & (SIGN_FIRM | SIGN_EXPORT)) &&
         find_is_done_by_person(s, verb))
         return ADVICE_NONE;
@@ -298,6 +327,8 @@ bool find_hit(const struct sentence *s, const struct sentence_context *c, size_t
         return false;
     if (h->first < from)
         h->first = from;
+    while (h->first < verb && s->unit[h->first].class == WORD_STOP)
+        h->first++;
     balance_emphasis(s, h);
     return true;
 }

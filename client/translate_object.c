@@ -92,6 +92,9 @@ static size_t read_bare_name(const struct sentence *s, struct object *o, size_t 
     }
     while (end > i && s->unit[end - 1].class == WORD_MARK)
         end--;
+    /* 点击出现的三个点, 点击第 2 轨的图标 */
+    if (chinese && end < s->count && (words_character(s, end) == U'的' || words_is_number(s, end)))
+        return i;
     if (end > i) {
         o->signs |= sign_of_name(s, i, end) | (chinese ? 0 : SIGN_FIRM);
         set_label(o, s->unit[i].start, s->unit[end - 1].end);
@@ -147,7 +150,7 @@ static void add_thing(const struct sentence *s, struct object *o, size_t verb, s
         o->signs |= named ? 0 : SIGN_EXPORT;
         break;
     case WORD_UPLOAD:
-        o->signs |= named ? 0 : SIGN_UPLOAD;
+        o->signs |= named && s->unit[verb].class != WORD_DRAG ? 0 : SIGN_UPLOAD;
         break;
     case WORD_BUTTON:
         if (names_button(s, verb, i))

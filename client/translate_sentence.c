@@ -122,6 +122,8 @@ static enum advice merged(const struct hit *first, const struct hit *second)
 static void add_hit(struct writer *w, const struct hit *h)
 {
     struct hit *p = &w->hit;
+    if (w->pending && h->first < p->end && is_part(h->advice) && !is_part(p->advice))
+        return;
     enum advice both = w->pending && is_next_to(w->s, p, h) ? merged(p, h) : ADVICE_NONE;
     if (both != ADVICE_NONE) {
         if (h->label_end && (!p->label_end || p->advice != ADVICE_WRITE)) {
@@ -185,8 +187,8 @@ unsigned sentence_rewrite(struct sentence_context *c, const char *text, size_t l
         struct hit h;
         if (words_is_verb(&s.unit[i]) && find_hit(&s, c, i, from, &h)) {
             add_hit(&w, &h);
-            if (is_part(h.advice))
-                continue; /* there may be a whole instruction inside */
+            if (is_part(h.advice) || h.first > i)
+                continue; /* there may be a whole instruction inside, or before it */
             from = h.end;
             if (i < h.end)
                 i = h.end - 1;

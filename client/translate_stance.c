@@ -133,6 +133,8 @@ static bool is_content_quotation(const struct sentence *s, size_t opening)
 struct stance find_stance(const struct sentence *s, size_t verb, bool glued)
 {
     struct stance st = {.chain = verb, .start = verb};
+    if (verb && words_character(s, verb - 1) == U'已')
+        return st; /* 已保存: was done */
     size_t quotation = quotation_of(s, verb);
     if (quotation < verb && is_content_quotation(s, quotation))
         return st;
@@ -163,6 +165,8 @@ struct stance find_stance(const struct sentence *s, size_t verb, bool glued)
             st.position = AT_START;
             break;
         case WORD_WHEN:
+            if (i > 1 && s->unit[i - 2].class == WORD_SCENE)
+                return st; /* "it shows how to" */
             st.position = AT_START;
             break;
         case WORD_OPENING:
