@@ -102,15 +102,17 @@ static void clean_stale(const char *mountpoint)
 static int check_mountpoint(const char *mountpoint)
 {
     struct stat st;
+    int error = 0;
 
     if (places_is_descriptor(mountpoint))
         return 0;
-    if (stat(mountpoint, &st) == 0 && S_ISDIR(st.st_mode))
+    if (stat(mountpoint, &st))
+        error = errno;
+    else if (!S_ISDIR(st.st_mode))
+        error = ENOTDIR;
+    if (!error)
         return 0;
-    fprintf(stderr, "lipsyncfs: %s: %s\n", mountpoint,
-            strerror(S_ISDIR(st.st_mode) ? errno
-                     : errno             ? errno
-                                         : ENOTDIR));
+    fprintf(stderr, "lipsyncfs: %s: %s\n", mountpoint, strerror(error));
     return -1;
 }
 

@@ -250,6 +250,7 @@ static void show_version(void)
 {
     printf("lipsyncfs %s\n", LIPSYNC_VERSION);
     printf("FUSE library version %s\n", fuse_pkgversion());
+    fflush(stdout); /* fusermount3 is asked for its version, too */
     fuse_lowlevel_version();
 }
 
@@ -328,6 +329,22 @@ static void wipe_token(void)
     unsetenv("NEMO_TOKEN");
 }
 
+/* What the mount covers cannot be had without asking the mount, which would wait for itself. */
+static enum options_result check_own_places(const struct options *o)
+{
+    const char *own[] = {o->state_dir, o->cache_dir, o->client_id_path};
+
+    if (places_is_descriptor(o->mountpoint))
+        return OPTIONS_GO;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (!places_is_inside(own[i], o->mountpoint))
+            continue;
+        complain(_("bad mount point %s: it would hide %s, which is needed"), o->mountpoint, own[i]);
+        return OPTIONS_FAILED;
+    }
+    return OPTIONS_GO;
+}
+
 static enum options_result set_places(struct given *g)
 {
     struct options *o = g->options;
@@ -339,10 +356,11 @@ static enum options_result set_places(struct given *g)
     }
     place = g->places[g->place_count - 1];
     o->mountpoint = places_mountpoint(place);
-    if (o->mountpoint)
-        return OPTIONS_GO;
-    complain(_("bad mount point %s: %s"), place, strerror(errno));
-    return OPTIONS_FAILED;
+    if (!o->mountpoint) {
+        complain(_("bad mount point %s: %s"), place, strerror(errno));
+        return OPTIONS_FAILED;
+    }
+    return check_own_places(o);
 }
 
 /* Adds "-o NAME=VALUE", commas in the value escaped. */

@@ -97,13 +97,36 @@ char *places_mountpoint(const char *arg)
     return out;
 }
 
+/* Both with links resolved. */
+static bool is_below(const char *path, const char *dir)
+{
+    size_t n = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
+
+    return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+bool places_is_inside(const char *path, const char *dir)
+{
+    char *copy = strdup(path), *real, *slash;
+    bool inside;
+
+    if (!copy)
+        return false;
+    /* What does not exist yet will come where the part of its path is that does. */
+    while (!(real = realpath(copy, NULL)) && (slash = strrchr(copy, '/')) && slash > copy)
+        *slash = '\0';
+    inside = strcmp(real ? real : "/", dir) == 0 || is_below(real ? real : "/", dir);
+    free(real);
+    free(copy);
+    return inside;
+}
+
 /* Is the program below this directory of the user's home? */
-static bool is_below(const char *program, const char *home, const char *name)
+static bool is_installed_in(const char *program, const char *home, const char *name)
 {
     char *dir = join(home, name);
     char *real = dir ? realpath(dir, NULL) : NULL;
-    size_t n = real ? strlen(real) : 0;
-    bool below = n > 0 && strncmp(program, real, n) == 0 && program[n] == '/';
+    bool below = real && is_below(program, real);
 
     free(dir);
     free(real);
@@ -121,7 +144,7 @@ char *places_platform(void)
     char *home = find_home();
 
     for (size_t i = 0; program && home && i < sizeof(known) / sizeof(known[0]); i++)
-        if (is_below(program, home, known[i].dir))
+        if (is_installed_in(program, home, known[i].dir))
             platform = known[i].platform;
     free(program);
     free(home);

@@ -135,6 +135,24 @@ def test_usage(tmp_path, arguments, status):
             assert option in done.stdout
 
 
+def test_a_mount_point_that_is_a_file(tmp_path):
+    point = tmp_path / "file"
+    point.touch()
+    done = run([PROGRAM, point], env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (1, f"lipsyncfs: {point}: Not a directory\n")
+
+
+@pytest.mark.parametrize("below", [".", ".local/state/lipsyncfs", ".cache", ".config/nemovideo"])
+def test_a_mount_point_that_hides_our_own_files(tmp_path, below):
+    """A program that needed its own mount to open them would wait for itself."""
+    point = tmp_path / below
+    point.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "link").symlink_to(point)
+    for name in (point, tmp_path / "link"):
+        done = run([PROGRAM, name], env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+        assert done.returncode == 1 and f"bad mount point {point}: it would hide {point}" in done.stderr
+
+
 def test_debug_output_has_no_token(backend, mount, session):
     session.wait_status("idle")
     mount.unmount()
