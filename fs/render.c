@@ -109,6 +109,14 @@ void render_leave_reply(struct session *s)
     s->render->reply = NULL;
 }
 
+/* Was its session lost, whoever found that out? */
+static bool outlives_session(const struct render *n)
+{
+    const char *now = n->session->id;
+
+    return n->renewed || (n->session_id && (!now || strcmp(n->session_id, now) != 0));
+}
+
 void render_draft_known(struct session *s)
 {
     if (s->output && s->output->fingerprint != s->fingerprint)
@@ -117,7 +125,7 @@ void render_draft_known(struct session *s)
         return;
     /* A session made in place of a lost one begins with an empty timeline: no edit did that, and
      * the render is what there is of the work. */
-    if (s->render->renewed && !s->ready)
+    if (outlives_session(s->render) && !s->ready)
         s->render->fingerprint = s->fingerprint;
     else
         render_drop(s);
@@ -175,7 +183,8 @@ void render_uploads_ended(struct session *s)
 static void renew(struct render *n)
 {
     n->renewed = true;
-    session_lost(n->session, n->session_id);
+    if (n->session_id)
+        session_lost(n->session, n->session_id);
     n->wants_uploads = true;
     render_uploads_ended(n->session);
 }
@@ -191,7 +200,7 @@ static void rendered(void *user, const struct fault *f, const char *url)
         /* dropped, or the next mount goes on */
     } else if (f->kind == FAULT_NONE) {
         render_fetch(n, url);
-    } else if (f->kind == FAULT_SESSION && n->session_id && !n->renewed) {
+    } else if (f->kind == FAULT_SESSION && n->draft && !n->renewed) {
         renew(n);
     } else if (f->kind == FAULT_RENDER || f->kind == FAULT_NOT_FOUND) {
         if (!submit_again(n))
@@ -390,11 +399,16 @@ int render_restore(struct session *s, const char *id, uint64_t fingerprint, int6
     n = render_new(s);
     if (!n)
         return -ENOMEM;
+    s->render = n;
+    if (s->id) {
+        n->session_id = strdup(s->id);
+        if (!n->session_id)
+            return -ENOMEM;
+    }
     strcpy(n->id, id);
     n->fingerprint = fingerprint;
     n->duration_ms = duration_ms;
     n->phase = RENDER_WAITING;
-    s->render = n;
     return 0;
 }
 
@@ -406,7 +420,7 @@ static void read_state(struct fs *fs, struct store_job *job)
 
     /* Without it the render can be waited for, only not be submitted again. */
     if (store_read_file(fs, n->session->uuid, "state.json", STATE_MAX, &data, &len) == 0 &&
-        draft_fingerprint(data, len) == n->fingerprint)
+        draft_fingerprint(data, len) == n->fingerprint && draft_is_ready(data, len))
         n->state = bytes_new(data, len);
     if (n->state && draft_find(n->state->data, n->state->len, &n->draft, &n->draft_len))
         n->draft = NULL;

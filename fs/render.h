@@ -29,12 +29,12 @@ struct render {
     bool again;          /* the one new submission, after a failed render, was made */
     bool renewed;        /* the one new session was made */
     bool wants_uploads;  /* goes again when the new session has the inputs */
-    struct bytes *state; /* whose draft it is; NULL: of an earlier life */
+    struct bytes *state; /* whose draft it is; NULL: of an earlier life that left none */
     const char *draft;   /* inside `state` */
     size_t draft_len;
     struct reply *reply;        /* to be told of the outcome and ended; NULL: nobody */
     struct parked_list closers; /* wait for the submission */
-    char *session_id;           /* where it was submitted; NULL: in an earlier life, or not yet */
+    char *session_id;           /* where it was submitted; NULL: not yet, or its session was lost */
     client_call call;
     struct need need;
     struct saving saving;

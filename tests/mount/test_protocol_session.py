@@ -123,6 +123,58 @@ def test_export(backend, session, media, call):
     assert session.text("state.json") and session.output.read_bytes() == backend.rendered(session)
 
 
+@pytest.fixture
+def rendering(backend, session, media):
+    """A session whose render takes its time."""
+    filmed(session, media)
+    say(session, 'add the title "One"')
+    session.reply()
+    at_rest(backend, session)
+    backend.fault("render", render_ms=3000, times=1)
+    say(session, "export")
+    session.wait_status("rendering")
+    return session
+
+
+@pytest.mark.parametrize("how", ["unmount", "crash"])
+def test_export_of_an_earlier_life(backend, mount, rendering, how):
+    """A render that an earlier life of the program began is no worse off."""
+    getattr(mount, how)()
+    backend.fault("poll", code=1002, times=1)
+    mount.start()
+    rendering.wait_status("ready", timeout=30)
+    assert len(backend.requests("session")) == len(backend.requests("render")) == 2
+    new = backend.sessions()[-1]["session_id"]
+    assert sorted(f["name"] for f in backend.files() if f["session"] == new) == ["clip.mp4", "voice.wav"]
+    assert max(r["end_ms"] for r in backend.requests("upload")) <= backend.requests("render")[1]["time_ms"]
+    assert TOLD in rendering.history()
+    assert rendering.text("state.json") and rendering.output.read_bytes() == backend.rendered(rendering)
+
+
+def test_export_of_an_earlier_life_fails_twice(backend, mount, rendering):
+    mount.crash()
+    backend.fault("poll", code=1002)
+    mount.start()
+    rendering.wait_status("failed", timeout=30)
+    assert "There is no output.mp4: The backend does not know this session" in rendering.status()["error"]
+    assert "does not know this session" in rendering.history() and TOLD in rendering.history()
+    assert len(backend.requests("session")) == len(backend.requests("render")) == 2
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["same life", "next life"])
+def test_a_query_finds_out_while_a_render_runs(backend, mount, rendering, again):
+    """The timeline of the new session is empty; no edit did that, and the render goes on."""
+    if again:
+        mount.remount()
+    backend.call("/_local/sessions/forget", {"session_id": backend.session_id("s")})
+    # Answers younger than a second are shared.
+    wait_for("the loss", lambda: [rendering.text("timeline.txt")] and TOLD in rendering.history())
+    rendering.wait_status("ready", timeout=30)
+    assert "dropped" not in rendering.history() + rendering.reply()
+    assert len(backend.requests("session")) == 2
+    assert rendering.output.stat().st_size > 0
+
+
 def test_many_find_out_together(backend, lost):
     """One new session for all of them."""
     errors = []
