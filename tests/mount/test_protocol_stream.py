@@ -169,6 +169,23 @@ def test_what_changed(backend, session, media, words, told):
         assert hidden not in reply
 
 
+@pytest.mark.parametrize("words, told", [
+    ('add the title "Hello"', "添加了文字轨道：Hello("), ("trim to 2 s", "clip.mp4 长 2 秒，原来是 5 秒\n"),
+    ("voice at 50%", "“voice.wav”的音量 100% -> 50%\n")])
+@pytest.mark.mount(lang="zh", render="manual")
+def test_what_changed_in_chinese(backend, session, media, words, told):
+    filmed(session, media)
+    say(session, "sync this voiceover to the speaker")
+    session.reply()
+    backend.fault("message", silent=True)
+    say(session, words)
+    assert told in session.reply()
+    backend.no_faults()
+    backend.fault("message", silent=True, edit=False)
+    say(session, words)
+    assert session.reply() == "时间线没有变化。\n"
+
+
 def test_gui_words_end_at_the_mount(backend, session):
     connected(session)
     backend.fault("message", events=typed(text("The music is softer now. Click the \"Undo\" button "), text("to go back. Drag the clip to the left.")))
