@@ -34,17 +34,51 @@ static void listing(void **state)
     assert_listing("{}", "时间线(0 条轨道)\n");
 }
 
-static void sentences(void **state)
+/* Every row of the error table: what happened, and what to do about it. */
+static void faults(void **state)
+{
+    static const char register_url[] = "https://nemovideo.com/register?bind=anon_1";
+    static const struct {
+        enum fault_kind kind;
+        bool anonymous;
+        const char *words, *hint;
+    } cases[] = {
+        {FAULT_TOKEN, true, "后端不接受访问令牌。", "换用新的匿名令牌也没有用。请在此注册：%s"},
+        {FAULT_TOKEN, false, "后端不接受访问令牌。", "请把有效的令牌放入 NEMO_TOKEN 并重新挂载。"},
+        {FAULT_SESSION, true, "后端已经不认识这个会话了。",
+         "请再次写入 instruct：会新建会话并重新上传素材。"},
+        {FAULT_CREDITS, true, "积分已用完。", "注册后可以继续：%s"},
+        {FAULT_CREDITS, false, "积分已用完。", "请在 nemovideo.com 充值"},
+        {FAULT_TYPE, true, "后端无法处理这种类型的文件。",
+         "支持：mp4 mov avi webm mkv，jpg jpeg png gif webp，mp3 wav m4a aac。"},
+        {FAULT_TOO_LARGE, true, "文件太大。", "请剪短或压缩后再复制进来。"},
+        {FAULT_PLAN, true, "免费套餐不允许这次导出，与积分无关。", "注册或升级后可以导出：%s"},
+        {FAULT_PLAN, false, "免费套餐不允许这次导出，与积分无关。",
+         "升级后可以导出：https://nemovideo.com"},
+        {FAULT_RATE, true, "后端暂时不再接受请求。", "请稍等片刻再试。"},
+        {FAULT_SERVER, true, "后端出错了。", "请稍后再试。"},
+        {FAULT_UNREACHABLE, true, "无法连接到后端。", "请检查网络和选项 api（NEMO_API_URL）。"},
+    };
+    struct fault_context who = {.web_url = "https://nemovideo.com", .user_id = "anon_1"};
+    char text[512], expected[512];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fault f = fault_make(cases[i].kind, NULL);
+        const char *place = strstr(cases[i].hint, "%s");
+        int before = place ? (int)(place - cases[i].hint) : (int)strlen(cases[i].hint);
+        snprintf(expected, sizeof(expected), "%.*s%s", before, cases[i].hint,
+                 place ? register_url : "");
+        fault_words(&f, text, sizeof(text));
+        assert_string_equal(text, cases[i].words);
+        who.anonymous = cases[i].anonymous;
+        fault_hint(&f, &who, text, sizeof(text));
+        assert_string_equal(text, expected);
+    }
+}
+
+static void notices(void **state)
 {
     (void)state;
-    char text[512];
-    struct fault f = fault_make(FAULT_CREDITS, NULL);
-    struct fault_context who = {
-        .web_url = "https://nemovideo.com", .user_id = "anon_1", .anonymous = true};
-    fault_words(&f, text, sizeof(text));
-    assert_string_equal(text, "积分已用完。");
-    fault_hint(&f, &who, text, sizeof(text));
-    assert_string_equal(text, "注册后可以继续：https://nemovideo.com/register?bind=anon_1");
     assert_string_equal(_("Hang on, still processing..."), "请稍候，仍在处理……");
 }
 
@@ -121,7 +155,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(listing),
-        cmocka_unit_test(sentences),
+        cmocka_unit_test(faults),
+        cmocka_unit_test(notices),
         cmocka_unit_test(changes),
     };
     return cmocka_run_group_tests(tests, speak_chinese, NULL);
