@@ -153,6 +153,7 @@ class Nth:
         """From the first call to the unmount."""
         self.now = f"use {number}"
         life = Life(self, f"s {number}")
+        os.listdir(self.mount.point)  # it is not only there, it answers
         self.arm(number)
         life.live()
         if not self.mount.program.running():
