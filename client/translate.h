@@ -3,7 +3,9 @@
  * on streamed text. Source: the protocol's "Backend text that speaks of a GUI".
  *
  * Pure. Text goes in as it comes (any split, also inside a UTF-8 character); what is finished comes out
- * through the callback. Nothing is held back longer than a sentence or TRANSLATE_HOLD_MAX bytes. Content
+ * through the callback. Nothing is held back longer than a sentence or TRANSLATE_HOLD_MAX bytes; nor
+ * less, for what stands before a verb decides whether it instructs (who does it, where, what for) and
+ * is replaced with it, so the beginning of a sentence is not known before its end. Content
  * is kept; no instruction to use a GUI gets through. Control characters other than newline and tab, and
  * escape sequences, never get through.
  */

@@ -39,7 +39,7 @@ DRAFTS = {
     "escapes": '{"t":[{"tt":7,"sg":[{"text":"\\u00e9\\/\\u4e2d \\ud83c\\udfac"}]}]}',
     "duplicates": '{"a":1,"a":2,"t":[{"sg":[{}]}],"a":3}',
     "white space": '{ "t" : [ { "sg" : [\t{ } ] } ] , "d" :\r\n 5 }',
-    "deep": '{"t":[{"sg":[{}]}],"x":' + "[" * 60 + "]" * 60 + "}",
+    "deep": '{"t":[{"sg":[{}]}],"x":' + "[" * 500 + "]" * 500 + "}",  # 512 are read
     "braces in strings": '{"t":[{"sg":[{"name":"}]\\"{[draft"}]}],"draft":{"draft":1}}',
     "long": '{"t":[{"sg":[{}]}],"x":"' + "a" * 300_000 + '"}',
 }

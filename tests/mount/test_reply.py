@@ -10,6 +10,7 @@ import time
 import pytest
 
 from harness import PATIENCE, Mount, ended, in_kernel_wait, run, sh, spawn, wait_for
+from protocol import text, typed
 
 SLOW = pytest.mark.usefixtures("slow")
 
@@ -53,6 +54,18 @@ def test_a_hundred_readers(session):
         with ended(reader):
             texts.add(reader.communicate(timeout=30 * PATIENCE)[0])
     assert len(texts) == 1 and texts.pop().strip()
+
+
+def test_a_sentence_does_not_wait_for_the_next(backend, session):
+    """What has its end is there while the stream stands still; the rest comes with the stream's end."""
+    events = typed(text("I moved the clip. Now the "), text("lips match"))
+    backend.fault("message", events=events, stall_after=events.index("\n\n") + 2)
+    session.say("make it softer")
+    with open(session / "reply.txt", "rb", buffering=0) as reply:
+        assert reply.read(4096) == b"I moved the clip."
+        assert session.status()[""] == "working"
+        backend.no_faults()
+        assert reply.read(4096).decode().startswith(" Now the")
 
 
 @SLOW
