@@ -296,6 +296,12 @@ static void find_borders(const struct sentence *s, const struct stance *st, cons
         enum word_class before = h->first ? s->unit[h->first - 1].class : WORD_STOP;
         h->broken_in = before < WORD_STOP && before != WORD_JOIN && before != WORD_AFTER;
     }
+    /* 颜色可以在样式菜单中修改: what it is about stays, parted from the advice. */
+    if (s->chinese && h->advice == ADVICE_WISH && st->place_end && st->chain > 0 &&
+        st->chain < st->start && s->unit[st->chain - 1].class < WORD_VERB_FIRST) {
+        h->first = st->chain;
+        h->broken_in = true;
+    }
 }
 
 bool find_hit(const struct sentence *s, const struct sentence_context *c, size_t verb, size_t from,
