@@ -116,13 +116,15 @@ void command_uploads_ended(struct job *j)
 
     for (size_t i = 0; i < j->sent_count; i++) {
         struct input *in = j->sent[i];
+        char name[NAMES_MAX + 1];
 
+        input_shown_name(in, name);
         in->unreported = false; /* told here */
         if (in->state == INPUT_UPLOADED) {
-            reply_line(fs, j->reply, _("Uploaded %s."), in->name);
+            reply_line(fs, j->reply, _("Uploaded %s."), name);
         } else {
             error = error ? error : in->error ? in->error : EIO;
-            reply_line(fs, j->reply, _("Upload of %s failed: %s"), in->name,
+            reply_line(fs, j->reply, _("Upload of %s failed: %s"), name,
                        in->words ? in->words : strerror(in->error));
         }
     }

@@ -273,12 +273,18 @@ void inputs_evict(struct fs *fs, uint64_t bytes)
 
 /* ---- cut short ---- */
 
+void input_shown_name(const struct input *in, char *out)
+{
+    fault_clean_text(in->name, strlen(in->name), out, NAMES_MAX + 1);
+}
+
 static void tell_cut_short(struct input *in)
 {
-    char line[ERROR_WORDS_MAX];
+    char line[ERROR_WORDS_MAX], name[NAMES_MAX + 1];
 
+    input_shown_name(in, name);
     snprintf(line, sizeof(line), _("%s is cut short (a cancelled copy?) and was not uploaded"),
-             in->name);
+             name);
     session_failed_words(in->session, line, _("Copy it again."));
 }
 

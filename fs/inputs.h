@@ -69,6 +69,9 @@ struct input {
 /* A new one in the tree, NULL: no memory or INPUTS_MAX. */
 struct input *input_new(struct session *s, const char *name);
 struct input *input_find(struct session *s, const char *name);
+
+/* Its name as texts for people have it: one line, no control characters. NAMES_MAX + 1 bytes. */
+void input_shown_name(const struct input *in, char *out);
 struct input *input_ref(struct input *in);
 void input_unref(struct input *in);
 

@@ -32,8 +32,7 @@ bool names_well_formed(const char *name)
         uint32_t c;
 
         i += utf8_decode(name + i, len - i, &c);
-        /* U+0080 to U+009F are control characters, too. */
-        if (c == UTF8_BAD || c < 0x20 || (c >= 0x7f && c < 0xa0) || c == '/')
+        if (c == UTF8_BAD || c == '/')
             return false;
     }
     return true;

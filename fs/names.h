@@ -10,7 +10,8 @@
 
 #define NAMES_MAX 255 /* bytes, as everywhere on Linux */
 
-/* 1 to NAMES_MAX bytes of valid UTF-8 without '/' and control characters; not "." nor "..". */
+/* 1 to NAMES_MAX bytes of valid UTF-8 without '/'; not "." nor "..". Control characters are
+ * allowed: texts for people have such a name without them. */
 bool names_well_formed(const char *name);
 
 /* Well-formed and not hidden: what a session or a finished input may be called. */

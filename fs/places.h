@@ -23,8 +23,8 @@ bool places_is_descriptor(const char *mountpoint);
  * its parent is resolved. A descriptor stays as it is. */
 char *places_mountpoint(const char *arg);
 
-/* Is `path`, absolute and not necessarily there, the same as `dir`, or below it? The links of `dir` are
- * resolved. */
+/* Is `path`, absolute and not necessarily there, the same as `dir`, or below it? The links of `dir`
+ * are resolved. */
 bool places_is_inside(const char *path, const char *dir);
 
 /* The X-Skill-Platform of the protocol, from where the program is installed: "clawhub", "cursor" or

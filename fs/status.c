@@ -6,6 +6,7 @@
 
 #include "buffer.h"
 #include "inputs.h"
+#include "names.h"
 #include "render.h"
 #include "text.h"
 #include "upload.h"
@@ -47,6 +48,7 @@ static void add_message(struct buffer *b, const struct session *s)
 
 static void add_uploads(struct buffer *b, const struct session *s)
 {
+    char name[NAMES_MAX + 1];
     struct input *in, *next;
     int shown = 0;
 
@@ -54,10 +56,11 @@ static void add_uploads(struct buffer *b, const struct session *s)
     {
         if (shown == STATUS_INPUTS_SHOWN_MAX)
             return;
+        input_shown_name(in, name);
         if (in->upload)
-            buffer_addf(b, "upload: %s %d%%\n", in->name, upload_percent(in->upload));
+            buffer_addf(b, "upload: %s %d%%\n", name, upload_percent(in->upload));
         else if (in->state == INPUT_FAILED)
-            buffer_addf(b, "upload: %s failed: %s\n", in->name,
+            buffer_addf(b, "upload: %s failed: %s\n", name,
                         in->words ? in->words : strerror(in->error));
         else
             continue;

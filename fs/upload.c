@@ -7,6 +7,7 @@
 
 #include "errnos.h"
 #include "message.h"
+#include "names.h"
 #include "prompt.h"
 #include "query.h"
 #include "render.h"
@@ -118,12 +119,14 @@ static void fail(struct upload *u, const struct fault *f)
 {
     struct input *in = u->input;
     char words[ERROR_WORDS_MAX], hint[ERROR_WORDS_MAX], line[2 * ERROR_WORDS_MAX];
+    char name[NAMES_MAX + 1];
 
     in->state = INPUT_FAILED;
     in->error = errnos_of(f);
     session_fault_text(in->session, f, words, hint);
     set_text(&in->words, words);
-    snprintf(line, sizeof(line), _("Upload of %s failed: %s"), in->name, words);
+    input_shown_name(in, name);
+    snprintf(line, sizeof(line), _("Upload of %s failed: %s"), name, words);
     session_failed_words(in->session, line, hint);
     save(u);
 }
@@ -132,13 +135,15 @@ static void succeed(struct upload *u, const struct client_file *file)
 {
     struct input *in = u->input;
     struct session *s = in->session;
+    char name[NAMES_MAX + 1];
 
     in->state = INPUT_UPLOADED;
     in->error = 0;
     in->unreported = false;
     set_text(&in->words, NULL);
     set_text(&in->url, file->url);
-    history_add(s, "upload", in->name);
+    input_shown_name(in, name);
+    history_add(s, "upload", name);
     session_succeeded(s);
     query_state_changed(s);
     session_refresh(s);

@@ -151,7 +151,8 @@ def test_types(backend, session, media, name):
     uploaded_once(backend, session, name, (media / name).read_bytes())
 
 
-@pytest.mark.parametrize("name", ["CLIP.MP4", "two words.mp4", "日本語.mp4", "a" * 251 + ".mp4", "-f.mp4", "a;b.mp4", "q'q.mp4", "100%.mp4"])
+@pytest.mark.parametrize("name", ["CLIP.MP4", "two words.mp4", "日本語.mp4", "a" * 251 + ".mp4", "-f.mp4", "a;b.mp4", "q'q.mp4", "100%.mp4",
+                                  "tab\t.mp4"])
 def test_names(backend, session, media, name):
     shutil.copyfile(media / "clip.mp4", session.inputs / name)
     uploaded_once(backend, session, name, (media / "clip.mp4").read_bytes())
@@ -386,6 +387,18 @@ def test_refused_by_the_backend(backend, session, media, code, words):
     os.rename(session.inputs / "clip.mp4", session.inputs / "again.mp4")
     uploads_ended(session)
     assert [f["name"] for f in backend.files()] == ["again.mp4"]
+
+
+def test_a_name_is_one_line_in_texts(backend, session, media):
+    """A file may be called so, but not look like another line of status.txt."""
+    name = "a\nlink: \x1b[31mhttp:.mp4"
+    backend.fault("upload", times=1, code=4001)
+    assert run(["cp", media / "clip.mp4", session.inputs / name]).returncode == 1
+    assert "\nupload: a link: http:.mp4 failed: " in session.text("status.txt")
+    assert run(["cp", media / "clip.mp4", session.inputs / name]).returncode == 0
+    assert os.listdir(session.inputs) == [name]
+    for text in ("status.txt", "history.txt"):
+        assert "\x1b" not in session.text(text) and "\nlink: http:" not in session.text(text)
 
 
 def test_failed_upload_can_be_removed(backend, session, media):

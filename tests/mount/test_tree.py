@@ -57,7 +57,8 @@ def test_modes_with_allow_other(mount, session, media):
                      "reply.txt": 0o444, "state.json": 0o444}
 
 
-@pytest.mark.parametrize("name", ["interview", "two words", "访谈", "a" * 255, "日" * 85, "-rf", "semi;colon", "a.b.mp4"])
+@pytest.mark.parametrize("name", ["interview", "two words", "访谈", "a" * 255, "日" * 85, "-rf", "semi;colon", "a.b.mp4",
+                                  "two\nlines", "tab\t", "\x1b[31mred", "c1\x9b"])
 def test_session_names(mount, name):
     os.mkdir(mount.point / name)
     assert name in os.listdir(mount.point)
