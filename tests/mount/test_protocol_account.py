@@ -13,7 +13,7 @@ import pytest
 
 import harness
 from harness import BUILD_DIR, Mount, wait_for
-from protocol import at_rest, connected, fails, filmed, opened, put, say
+from protocol import at_rest, close_with, connected, fails, filmed, opened, put, say
 
 MANUAL = pytest.mark.mount(render="manual")
 MINE = "nmv_usr_mine"
@@ -62,6 +62,25 @@ def test_a_given_token_is_never_replaced(backend, session):
     assert "NEMO_TOKEN" in session.status()["hint"]
     backend.no_faults()
     assert session.text("state.json")
+
+
+@pytest.mark.parametrize("words, hint", [
+    pytest.param("The backend does not accept the access token.", "Put a valid token into NEMO_TOKEN and mount again.", marks=MANUAL),
+    pytest.param("后端不接受访问令牌。", "请把有效的令牌放入 NEMO_TOKEN 并重新挂载。", marks=pytest.mark.mount(lang="zh", render="manual"))],
+    ids=["en", "zh"])
+@pytest.mark.backend("--token", MINE)
+@pytest.mark.environment(NEMO_TOKEN=MINE)
+def test_a_message_with_a_given_token(backend, session, words, hint):
+    """Sent once, and what to do about it is told wherever one looks."""
+    fd = opened(connected(session))
+    backend.fault("message", code=1001)
+    with fails(errno.EACCES):
+        close_with(fd, "make it softer")
+    assert len(backend.requests("message")) == 1 and backend.requests("token") == []
+    status = session.status()
+    assert status["error"].startswith(words) and status["hint"] == hint
+    for text in (session.reply(), session.history()):
+        assert words in text and hint in text
 
 
 def kept_token(backend, mount):

@@ -120,6 +120,21 @@ def test_upload(backend, session, media, rule, number, sent, words):
     assert (session.inputs / "clip.mp4").read_bytes() == (media / "clip.mp4").read_bytes()
 
 
+@pytest.mark.parametrize("rule, number, words, hint", [
+    (refusal(code=4001), errno.EOPNOTSUPP, "后端无法处理这种类型的文件。", "支持：mp4 mov"),
+    (refusal(code=4002), errno.EFBIG, "文件太大。", "请剪短或压缩后再复制进来。"),
+    (refusal(code=2001), errno.EDQUOT, "积分已用完。", "注册后可以继续：http")], ids=["4001", "4002", "2001"])
+@pytest.mark.mount(lang="zh", render="manual")
+def test_upload_in_chinese(backend, session, media, rule, number, words, hint):
+    connected(session)
+    backend.fault("upload", **rule)
+    with fails(number):
+        put(session.inputs / "clip.mp4", media / "clip.mp4")
+    status = session.status()
+    assert words in status["error"] and words in status["upload"] and hint in status["hint"]
+    assert words in session.history()
+
+
 def test_upload_4001_lists_the_formats(backend, session, media):
     connected(session)
     backend.fault("upload", code=4001)
