@@ -40,7 +40,7 @@ static const struct {
     [FAULT_REFUSED] = {N_("The backend does not take connections."),
                        N_("Check that it runs, and the option api (NEMO_API_URL)."), false},
     [FAULT_TIMEOUT] = {N_("The backend did not answer in time."), N_("Try again later."), false},
-    [FAULT_BROKEN] = {N_("The connection to the backend broke."), NULL, false},
+    [FAULT_BROKEN] = {N_("The connection to the backend broke."), N_("Try again later."), false},
     [FAULT_TLS] = {N_("No trustworthy connection to the backend could be made."),
                    N_("Check this machine's clock and certificates, and the option api "
                       "(NEMO_API_URL)."),
@@ -236,6 +236,12 @@ void fault_hint(const struct fault *f, const struct fault_context *who, char *ou
     register_link(who, link, sizeof(link));
 
     out[0] = '\0';
+    if (f->in_doubt) {
+        snprintf(out, size, "%s",
+                 _("Look at timeline.txt before you try again: the work may have been done."));
+        mend_end(out);
+        return;
+    }
     switch (kind) {
     case FAULT_TOKEN:
         if (who->anonymous)
@@ -269,13 +275,6 @@ void fault_hint(const struct fault *f, const struct fault_context *who, char *ou
             snprintf(out, size, "%s", _("Check what the token in NEMO_TOKEN may do."));
         else
             snprintf(out, size, _("Register to do more: %s"), link);
-        break;
-    case FAULT_BROKEN:
-        if (f->sent)
-            snprintf(out, size, "%s",
-                     _("Look at timeline.txt before you try again: the work may have been done."));
-        else
-            snprintf(out, size, "%s", _("Try again later."));
         break;
     case FAULT_LOCAL:
         if (f->error == ENOSPC)

@@ -45,6 +45,7 @@ struct fault {
     int error;         /* FAULT_LOCAL: positive errno */
     int retry_after_s; /* Retry-After, -1: none; bounded to 120 */
     bool sent;         /* part of the request may have reached the backend */
+    bool in_doubt;     /* a message: nobody can tell whether it was carried out */
     char detail[FAULT_DETAIL_MAX]; /* the backend's words: UTF-8, no control characters, no JSON, no
                                       token; "" if none */
 };

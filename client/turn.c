@@ -192,6 +192,7 @@ static void stream_broke(struct turn_call *t, const struct fault *f)
         return;
     }
     t->phase = TURN_RECOVERING;
+    t->fault.in_doubt = true;
     t->events.notice(t->user, TURN_BROKEN);
     set_timer(t, &t->next_look, t->call.client->retry_wait_ms);
 }
@@ -369,6 +370,7 @@ static void turn_start(struct call *call)
         t->taken = t->ended = true;
         t->phase = TURN_RECOVERING;
         t->fault = fault_make(FAULT_BROKEN, NULL);
+        t->fault.in_doubt = true;
         t->events.taken(t->user);
         t->events.notice(t->user, TURN_BROKEN);
         exchange_start(&t->look);

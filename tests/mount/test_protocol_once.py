@@ -110,6 +110,7 @@ def test_the_time_limit_is_a_break(backend, session, media, rule):
     assert "The message is not sent twice" in reply
     assert len(posts(backend)) == 1
     assert "did not answer in time" in session.status()["error"]
+    assert "may have been done" in session.status()["hint"]
 
 
 def test_no_connection_is_an_error_of_close(backend, session):
