@@ -34,6 +34,21 @@ def desktop(tmp_path_factory, runtime):
 
 
 @pytest.fixture
+def player(desktop):
+    """What videos are opened with: it leaves a copy of what it was given there."""
+    share, watched = desktop.home / ".local/share/applications", desktop.home / "watched.mp4"
+    share.mkdir(parents=True, exist_ok=True)
+    program = desktop.home / "player"
+    program.write_text(f'#!/bin/sh\ncat "$1" > {watched}.part && mv {watched}.part {watched}\n')
+    program.chmod(0o755)
+    (share / "player.desktop").write_text("[Desktop Entry]\nType=Application\nName=Player\nMimeType=video/mp4;\n"
+                                          f"Exec={program} %f\n")
+    (desktop.home / ".config/mimeapps.list").write_text("[Default Applications]\nvideo/mp4=player.desktop\n")
+    yield watched
+    watched.unlink(missing_ok=True)
+
+
+@pytest.fixture
 def manager(request, desktop, mount):
     """The module's file manager, with the mount in a window."""
     manager = request.module.Manager(desktop, mount.point)
@@ -49,7 +64,8 @@ class Screen:
     def pytest_runtest_makereport(item):
         report = (yield).get_result()
         if report.failed and "desktop" in item.funcargs:
-            item.funcargs["desktop"].picture(item.funcargs["tmp_path"] / "screen.png")
+            if "tmp_path" in item.funcargs:
+                item.funcargs["desktop"].picture(item.funcargs["tmp_path"] / "screen.png")
             report.sections.append(("screen", item.funcargs["desktop"].outline()[-20000:]))
 
 

@@ -157,6 +157,16 @@ def listed(application, title, name):
                for frame in tree(application, 1) if alive(frame.get_name) == title for node in tree(frame))
 
 
+def press(application, name):
+    """A button of this name, if it shows one."""
+    for node in tree(application):
+        states = alive(node.get_state_set)
+        if (states and states.contains(Atspi.StateType.SHOWING) and alive(node.get_role) == Atspi.Role.PUSH_BUTTON
+                and alive(node.get_name) == name):
+            return alive(lambda: node.do_action(0))
+    return False
+
+
 def window(application, title):
     """The active window, if that is its title."""
     for node in tree(application, 1):

@@ -3,8 +3,9 @@ import shutil
 
 import pytest
 
-from desktop import alive, applications, listed, shown, window
-from harness import wait_for
+from desktop import alive, applications, listed, press, shown, window
+from harness import PATIENCE, wait_for
+from programs import copying, nothing_left
 
 PATIENCE_S = 40
 
@@ -12,6 +13,8 @@ PATIENCE_S = 40
 class Manager:
     command = ()
     name = None  # among the applications
+    stop = "Stop"  # the button that cancels a copy
+    new_folder, proposed = "ctrl+shift+n", "New Folder"
 
     def __init__(self, desktop, folder):
         if not shutil.which(self.command[0]):
@@ -33,6 +36,7 @@ class Manager:
 
     def go(self, folder):
         """In another window: completion in a location bar may take the Return for itself."""
+        self.folder = folder
         self.processes.append(self.desktop.start(*self.command, folder))
         self.here = self.title(folder)
         self.window(self.here)
@@ -60,6 +64,45 @@ class Manager:
         self.desktop.keys("ctrl+a", "ctrl+c")
         self.go(inputs)
         self.desktop.keys("ctrl+v")
+
+    def select(self, name):
+        """Of what the window lists; by its first letters."""
+        self.see(name)
+        self.desktop.type(name[:6])
+        self.desktop.keys("Escape")
+
+    def cancel(self):
+        """The copy that is under way."""
+        self.wait("a button to cancel it", lambda: any(press(a, self.stop) for a in applications()))
+
+    def make_folder(self):
+        """With the name that it proposes."""
+        self.desktop.keys(self.new_folder)
+        self.wait("the dialog", lambda: self.find(shown, self.proposed))
+        self.desktop.keys("Return")
+
+    def rename(self, old, new):
+        self.select(old)
+        self.desktop.keys("F2", "ctrl+a")
+        self.desktop.type(new)
+        self.desktop.keys("Return")
+
+    def delete(self, name, words):
+        """For good; it asks before it does, with these words."""
+        self.select(name)
+        self.desktop.keys("shift+Delete")
+        self.says(words)
+        self.desktop.keys("Return")
+
+    def copy_one(self, name, target):
+        self.select(name)
+        self.desktop.keys("ctrl+c")
+        self.go(target)
+        self.desktop.keys("ctrl+v")
+
+    def open(self, name):
+        self.select(name)
+        self.desktop.keys("Return")
 
     def end(self):
         for process in self.processes:
@@ -121,3 +164,67 @@ def output_comes_and_goes(manager, session, backend, media):
     backend.no_faults()
     session.say("export")
     manager.see("output.mp4")
+
+
+def edited(session, media):
+    for name in ("clip.mp4", "voice.wav"):
+        shutil.copy(media / name, session.inputs)
+    session.say("sync this voiceover to the speaker")
+    session.reply()
+
+
+def copy_is_cancelled(manager, session, backend, slow_source):
+    """Neither the folder nor its window has anything of it then."""
+    manager.copy(slow_source, session.inputs)
+    copying(session.inputs)
+    manager.cancel()
+    nothing_left(backend, session)
+    manager.miss("clip.mp4")
+
+
+def makes_a_session(manager, mount, backend):
+    manager.make_folder()
+    manager.see(manager.proposed)
+    wait_for("the session", lambda: [s["name"] for s in backend.sessions()] == [manager.proposed])
+    manager.rename(manager.proposed, "interview")
+    manager.see("interview")
+    manager.miss(manager.proposed)
+    assert {p.name for p in mount.point.iterdir()} == {"README.txt", "credits", "interview"}
+    assert len(backend.requests("session")) == 1
+
+
+def takes_the_output(manager, session, backend, media, player, tmp_path):
+    """Opens it with the player of the desktop, and copies it elsewhere."""
+    edited(session, media)
+    video = backend.rendered(session)
+    manager.go(session.path)
+    manager.open("output.mp4")
+    manager.wait("the player", player.exists)
+    assert player.read_bytes() == video
+    manager.copy_one("output.mp4", folder_of(tmp_path / "target"))
+    copy = tmp_path / "target" / "output.mp4"
+    manager.wait("the copy", lambda: copy.exists() and copy.stat().st_size == len(video))
+    assert copy.read_bytes() == video
+
+
+def takes_and_deletes_the_output(manager, session, backend, media, player, tmp_path, words):
+    takes_the_output(manager, session, backend, media, player, tmp_path)
+    manager.go(session.path)
+    manager.delete("output.mp4", words)
+    manager.miss("output.mp4")
+    assert not session.output.exists()
+
+
+def listing_asks_nothing(manager, mount, session, backend, media):
+    shutil.copy(media / "clip.mp4", session.inputs)
+    wait_for("a quiet backend", lambda: backend.quiet(PATIENCE))
+    before = len(backend.requests())
+    for folder, entry in ((session.path, "state.json"), (session.inputs, "clip.mp4"), (mount.point, "s")):
+        manager.go(folder)
+        manager.see(entry)
+        manager.desktop.keys(*["F5"] * 10)
+        manager.see(entry)
+    wait_for("a quiet backend", lambda: backend.quiet(PATIENCE))
+    asked = [request["path"] for request in backend.requests()[before:]]
+    assert not asked, asked
+    assert {p.name for p in mount.point.iterdir()} == {"README.txt", "credits", "s"}

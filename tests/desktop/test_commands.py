@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from harness import PATIENCE, clean_environment, run, wait_for
+from programs import nothing_left
 
 
 class Gio:
@@ -105,6 +106,26 @@ def test_no_credits(manager, call, session, backend, media):
     assert not backend.files()
     status = session.status()
     assert "credits" in status["error"] + status["hint"], status
+
+
+CANCELLED = """
+import sys
+from gi.repository import Gio
+source, target = (Gio.File.new_for_path(path) for path in sys.argv[1:])
+cancellable = Gio.Cancellable()
+try:
+    source.copy(target, Gio.FileCopyFlags.NONE, cancellable, lambda done, total, user: cancellable.cancel(), None)
+except Exception as error:
+    sys.exit("cancelled" if cancellable.is_cancelled() else str(error))
+"""
+
+
+def test_copy_is_cancelled_in_glib(call, session, backend, slow_source):
+    """As in the window of a file manager: what it has of the file is closed, and stays where it is."""
+    result = call("/usr/bin/python3", "-c", CANCELLED, slow_source / "clip.mp4", session.inputs / "clip.mp4")
+    assert result.returncode == 1 and "cancelled" in result.stderr, result
+    assert any("cut short" in line for line in session.history().splitlines())
+    nothing_left(backend, session)
 
 
 def test_listing_asks_nothing(manager, call, mount, session, backend, media):

@@ -6,6 +6,7 @@ import pytest
 from harness import PATIENCE, clean_environment, wait_for
 
 pytest.importorskip("pyte")
+from programs import copying, nothing_left  # noqa: E402
 from terminal import COLUMNS, Terminal  # noqa: E402
 
 F5, F6, F7, F8, DOWN, MARK, TAB = "\x1b5", "\x1b6", "\x1b7", "\x1b8", "\x0e", "\x14", "\t"
@@ -26,8 +27,8 @@ def commander(tmp_path, source, mount):
         pytest.skip("no mc")
     terminals = []
 
-    def commander(folder):
-        terminal = Terminal(["mc", "-u", "-b", folder, source], tmp_path, clean_environment(tmp_path / "home"))
+    def commander(folder, other=source):
+        terminal = Terminal(["mc", "-u", "-b", folder, other], tmp_path, clean_environment(tmp_path / "home"))
         terminals.append(terminal)
         terminal.see("10Quit", "UP--DIR")
         return terminal
@@ -75,6 +76,23 @@ def test_copies_in(commander, session, backend, media, source):
     for file in backend.files():
         assert backend.content(file) == (media / file["name"]).read_bytes()
     assert len(backend.requests("upload")) == 2
+
+
+def test_copy_is_cancelled(commander, session, backend, slow_source):
+    """It asks what to do with the rest; to delete is its proposal."""
+    mc = commander(session.inputs, slow_source)
+    mc.type(TAB)
+    copy(mc)
+    copying(session.inputs)
+    mc.see("Abort")
+    mc.type("\x1b\x1b")
+    mc.see("Incomplete file was retrieved", "Delete")
+    mc.type("\n")
+    mc.see("Cannot close target file", "Bad message", "Abort")
+    mc.type("a")
+    mc.miss("Abort")
+    assert not lists(mc, LEFT, "clip.mp4")
+    nothing_left(backend, session)
 
 
 def test_unsupported_type(commander, session, backend, source):

@@ -5,6 +5,7 @@ import managers
 class Manager(managers.Manager):
     command = ("pcmanfm", "--new-win")
     name = "pcmanfm"
+    proposed = "New"
 
 
 def test_copies_in(manager, session, backend, media, tmp_path):
@@ -21,3 +22,15 @@ def test_no_credits(manager, session, backend, media, tmp_path):
 
 def test_output_comes_and_goes(manager, session, backend, media):
     managers.output_comes_and_goes(manager, session, backend, media)
+
+
+def test_copy_is_cancelled(manager, session, backend, slow_source):
+    managers.copy_is_cancelled(manager, session, backend, slow_source)
+
+
+def test_makes_a_session(manager, mount, backend):
+    managers.makes_a_session(manager, mount, backend)
+
+
+def test_takes_and_deletes_the_output(player, manager, session, backend, media, tmp_path):
+    managers.takes_and_deletes_the_output(manager, session, backend, media, player, tmp_path, "delete")

@@ -1,6 +1,5 @@
 """Thunar, the file manager of Xfce."""
 import managers
-from harness import PATIENCE, wait_for
 
 
 class Manager(managers.Manager):
@@ -10,23 +9,17 @@ class Manager(managers.Manager):
     def title(self, folder):
         return f"{folder.name} - Thunar"
 
+    def rename(self, old, new):
+        self.window(self.here)
+        self.desktop.keys("F2")
+        self.window(f'Rename "{old}"')
+        self.desktop.keys("ctrl+a")
+        self.desktop.type(new)
+        self.desktop.keys("Return")
 
-def test_new_folder_renamed(manager, mount, backend, desktop):
-    desktop.keys("ctrl+shift+n")
-    manager.window("Create New Folder")
-    desktop.keys("Return")
-    manager.see("New Folder")
-    wait_for("the session", lambda: [s["name"] for s in backend.sessions()] == ["New Folder"])
-    manager.window("mount - Thunar")
-    desktop.keys("F2")
-    manager.window('Rename "New Folder"')
-    desktop.keys("ctrl+a")
-    desktop.type("interview")
-    desktop.keys("Return")
-    manager.see("interview")
-    manager.miss("New Folder")
-    assert {p.name for p in mount.point.iterdir()} == {"README.txt", "credits", "interview"}
-    assert len(backend.requests("session")) == 1
+
+def test_makes_a_session(manager, mount, backend):
+    managers.makes_a_session(manager, mount, backend)
 
 
 def test_copies_in(manager, session, backend, media, tmp_path):
@@ -41,25 +34,17 @@ def test_no_credits(manager, session, backend, media, tmp_path):
     managers.refuses_without_credits(manager, session, backend, media, tmp_path, "Disk quota exceeded")
 
 
-def test_output_comes_and_goes_and_is_deleted(manager, session, backend, media, desktop):
+def test_output_comes_and_goes(manager, session, backend, media):
     managers.output_comes_and_goes(manager, session, backend, media)
-    desktop.type("output")
-    manager.says('"output.mp4"')
-    desktop.keys("Escape", "shift+Delete")
-    manager.says("permanently delete")
-    desktop.keys("alt+d")
-    manager.miss("output.mp4")
-    assert not session.output.exists()
 
 
-def test_listing_asks_nothing(manager, mount, session, backend, desktop):
-    wait_for("a quiet backend", lambda: backend.quiet(PATIENCE))
-    before = len(backend.requests())
-    for _ in range(10):
-        for folder in (session.path, session.inputs, mount.point):
-            manager.go(folder)
-            desktop.keys("ctrl+r", "ctrl+w")
-    manager.see("s")
-    wait_for("a quiet backend", lambda: backend.quiet(PATIENCE))
-    assert len(backend.requests()) == before
-    assert {p.name for p in mount.point.iterdir()} == {"README.txt", "credits", "s"}
+def test_copy_is_cancelled(manager, session, backend, slow_source):
+    managers.copy_is_cancelled(manager, session, backend, slow_source)
+
+
+def test_takes_and_deletes_the_output(player, manager, session, backend, media, tmp_path):
+    managers.takes_and_deletes_the_output(manager, session, backend, media, player, tmp_path, "permanently delete")
+
+
+def test_listing_asks_nothing(manager, mount, session, backend, media):
+    managers.listing_asks_nothing(manager, mount, session, backend, media)

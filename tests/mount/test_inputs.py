@@ -269,8 +269,9 @@ def test_cut_short(backend, session, media, tmp_path, name):
     (tmp_path / name).write_bytes(content[:len(content) * 2 // 3])
     done = run(["cp", tmp_path / name, session.inputs])
     assert done.returncode == 1 and "Bad message" in done.stderr
+    session.wait_status("failed")
     status = session.status()
-    assert status[""] == "failed" and name in status["error"] and status["hint"]
+    assert name in status["error"] and status["hint"]
     nothing_left(backend, session)
 
 
