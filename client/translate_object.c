@@ -113,13 +113,23 @@ static bool is_next_thing(const struct sentence *s, size_t verb, size_t i)
     return true;
 }
 
+/* "File > Export" */
+static bool begins_path(const struct sentence *s, size_t i)
+{
+    uint32_t mark = i + 1 < s->count ? words_character(s, i + 1) : 0;
+
+    return mark == '>' || mark == U'→';
+}
+
 /* May a name without quotes stand here? Only right after a verb that takes one. */
 static bool is_name_place(const struct sentence *s, size_t verb, size_t i)
 {
     const struct unit *u = &s->unit[i];
     enum word_class class = s->unit[verb].class;
     bool presses = class == WORD_CLICK || class == WORD_PRESS;
-    if (!(presses || class == WORD_GO || class == WORD_PICK) || !is_next_thing(s, verb, i))
+    bool takes = presses || class == WORD_GO || class == WORD_PICK ||
+                 ((class == WORD_USE || class == WORD_OPEN) && begins_path(s, i));
+    if (!takes || !is_next_thing(s, verb, i))
         return false;
     if (u->flags & UNIT_CAPITAL || s->unit[i - 1].class == WORD_EMPHASIS)
         return u->class != WORD_I;

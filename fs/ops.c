@@ -29,7 +29,9 @@ void ops_entry(struct fs *fs, const struct node *node, struct fuse_entry_param *
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
-    (void)userdata;
+    const struct fs *fs = userdata;
+
+    conn->max_read = fs->options->max_read;
     /* From memory is faster than through pipes. */
     conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
                               FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);

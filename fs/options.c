@@ -29,6 +29,7 @@ enum key {
     KEY_ALLOW_OTHER,
     KEY_FSNAME,
     KEY_SUBTYPE,
+    KEY_MAX_READ,
     KEY_PASS,
 };
 
@@ -108,6 +109,17 @@ static int take_setting(struct given *g, int index, const char *arg)
     return DISCARD;
 }
 
+/* libfuse wants it twice: here, and at the start of the session. */
+static int take_max_read(struct options *o, const char *arg)
+{
+    char after;
+
+    if (sscanf(arg, "max_read=%u%c", &o->max_read, &after) == 1)
+        return KEEP;
+    complain(_("not a number of bytes: %s"), arg);
+    return ERROR;
+}
+
 static int take(void *data, const char *arg, int key, struct fuse_args *out)
 {
     struct given *g = data;
@@ -141,6 +153,8 @@ static int take(void *data, const char *arg, int key, struct fuse_args *out)
     case KEY_SUBTYPE:
         g->subtype = true;
         return KEEP;
+    case KEY_MAX_READ:
+        return take_max_read(o, arg);
     case KEY_PASS:
         return KEEP;
     case FUSE_OPT_KEY_NONOPT:
@@ -176,7 +190,7 @@ static const struct fuse_opt standard[] = {
     KEY("allow_root", KEY_PASS),
     KEY("auto_unmount", KEY_PASS),
     KEY("default_permissions", KEY_PASS),
-    KEY("max_read=", KEY_PASS),
+    KEY("max_read=", KEY_MAX_READ),
     KEY("context=", KEY_PASS),
     KEY("fscontext=", KEY_PASS),
     KEY("defcontext=", KEY_PASS),

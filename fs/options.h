@@ -23,6 +23,7 @@ struct options {
     bool clone_fd;
     unsigned int max_idle_threads; /* 0: libfuse's default */
     unsigned int max_threads;      /* 0: libfuse's default */
+    unsigned int max_read;         /* bytes; 0: the kernel's default */
     bool read_only;
     bool allow_other;
 

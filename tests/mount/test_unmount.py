@@ -166,6 +166,12 @@ def test_debug_output_has_no_token(backend, mount, session):
         assert token not in mount.program.words()
 
 
+@pytest.mark.mount(max_read=65536)
+def test_max_read(session, media):
+    assert run(["cp", media / "clip.mp4", session.inputs]).returncode == 0
+    assert (session.inputs / "clip.mp4").read_bytes() == (media / "clip.mp4").read_bytes()
+
+
 @pytest.mark.mount(ro=True)
 def test_read_only(mount):
     with pytest.raises(OSError) as error:

@@ -205,6 +205,9 @@ static void bad_usage_is_told(void **state)
     assert_int_equal(PARSE(&o, "-o", "kernel_cache", "/tmp"), OPTIONS_BAD);
     assert_non_null(strstr(text, "kernel_cache"));
     options_release(&o);
+    assert_int_equal(PARSE(&o, "-o", "max_read=4k", "/tmp"), OPTIONS_BAD);
+    assert_non_null(strstr(text, "max_read=4k"));
+    options_release(&o);
     assert_int_equal(PARSE(&o, "/tmp/there/is/none"), OPTIONS_FAILED);
     assert_non_null(strstr(text, "/tmp/there/is/none"));
     options_release(&o);
@@ -228,6 +231,7 @@ static void fuse_options_pass(void **state)
     assert_true(has_arg(&o, "allow_other"));
     assert_true(has_arg(&o, "default_permissions"));
     assert_true(has_arg(&o, "max_read=4096"));
+    assert_int_equal(o.max_read, 4096);
     assert_true(has_arg(&o, "nosuid"));
     options_release(&o);
 }
