@@ -267,11 +267,11 @@ def test_too_large_for_the_backend(session, media):
 def test_cut_short(backend, session, media, tmp_path, name):
     content = (media / name).read_bytes()
     (tmp_path / name).write_bytes(content[:len(content) * 2 // 3])
+    session.wait_status("idle")
     done = run(["cp", tmp_path / name, session.inputs])
     assert done.returncode == 1 and "Bad message" in done.stderr
-    session.wait_status("failed")
     status = session.status()
-    assert name in status["error"] and status["hint"]
+    assert status[""] == "failed" and name in status["error"] and status["hint"]
     nothing_left(backend, session)
 
 
