@@ -278,14 +278,14 @@ void input_shown_name(const struct input *in, char *out)
     fault_clean_text(in->name, strlen(in->name), out, NAMES_MAX + 1);
 }
 
-static void tell_cut_short(struct input *in)
+static void tell_cut_short(struct input *in, const char *hint)
 {
     char line[ERROR_WORDS_MAX], name[NAMES_MAX + 1];
 
     input_shown_name(in, name);
     snprintf(line, sizeof(line), _("%s is cut short (a cancelled copy?) and was not uploaded"),
              name);
-    session_failed_words(in->session, line, _("Copy it again."));
+    session_failed_words(in->session, line, hint);
 }
 
 /* A temporary file that its writer gave its final name although the close had failed. */
@@ -293,7 +293,7 @@ static void refuse_renamed(struct input *in)
 {
     in->state = INPUT_FAILED;
     in->unreported = true;
-    tell_cut_short(in);
+    tell_cut_short(in, _("Copy it again, or remove it."));
 }
 
 /* ---- renaming ---- */
@@ -403,17 +403,19 @@ static void keep_failed(struct input *in, int error, struct parked *p)
 /* What was written is whole as far as its writer is concerned. in->io and the lock held. */
 static void finish_writing(struct input *in, int container, struct parked *p)
 {
+    bool cut = container == -EBADMSG;
     struct blob *b;
 
-    if (container == -EBADMSG)
-        tell_cut_short(in);
-    if (container == -EBADMSG && !names_is_temporary(in->name)) {
+    if (cut && in->copy && !in->content && !names_is_temporary(in->name)) {
+        tell_cut_short(in, _("Copy it again."));
         in->dirty = false;
         in->cut = true;
         if (p)
             park_error(in->session->fs, p, EBADMSG);
         return;
     }
+    if (cut)
+        tell_cut_short(in, _("Copy it again, or remove it."));
     b = freeze(in);
     if (container) {
         keep_failed(in, -container, p);

@@ -8,9 +8,10 @@
  * `content` is what was closed last and never changes; writing goes to `work`, a new file (a copy,
  * where the old bytes are still wanted), which becomes the content at the last close. While a
  * replacement is on its way the old content, sent or not, waits in `previous`: an interrupted
- * writer gives it back, and until its close succeeds the record on disk has nothing else. A work
- * that its own container says is cut short never becomes the content: unless it is written on, it
- * goes with the last handle that writes. Only a temporary name keeps one, to be gone on with.
+ * writer gives it back, and until its close succeeds the record on disk has nothing else. What
+ * its own container says is cut short is never uploaded. A copy (made by a program that would not
+ * write over another file, whose source is still there) goes with the last handle that writes,
+ * unless it is written on: it was cancelled. Anything else stays, to be gone on with.
  *
  * Functions need fs->lock, except those marked "no lock", which do I/O.
  */
@@ -45,7 +46,8 @@ struct input {
     struct blob *content, *work, *previous;
     bool work_used; /* `work` is open */
     bool dirty;     /* written since the last close that counted */
-    bool cut;       /* the work is cut short, as its closer was told, and was not touched since */
+    bool copy;      /* created with O_EXCL */
+    bool cut;       /* the copy is cut short, as its closer was told, and was not touched since */
     bool unsynced;  /* the content may not be on disk yet */
     int writers;    /* handles open for writing */
     /* Counted up when what readers see changed otherwise than by the kernel's own calls, and the

@@ -26,8 +26,8 @@
 
 #define DRAIN_MS 10000 /* for uploads under way when the mount goes away */
 #define WAKE_SIGNAL SIGUSR1
-#define ARENAS_MAX 2 /* of the C library; one for each thread leaves most of what they took idle   \
-                      */
+/* Of the C library: one for each thread leaves most of what they took idle. */
+#define ARENAS_MAX 2
 
 static struct fs fs;
 static struct options options;

@@ -186,6 +186,7 @@ void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode
     if (!r) {
         h->writable = (fi->flags & O_ACCMODE) != O_RDONLY;
         n.input->writers += h->writable;
+        n.input->copy = fi->flags & O_EXCL;
     }
     fs_unlock(fs);
     if (r) {

@@ -282,13 +282,31 @@ def test_cut_short_and_gone_on_with(backend, session, media):
     uploaded_once(backend, session, "x.mp4", (media / "clip.mp4").read_bytes())
 
 
-def test_cut_short_instead_of_another(backend, session, media):
-    """The one that the backend has stays."""
-    assert run(["cp", media / "clip.mp4", session.inputs]).returncode == 0
-    assert sh(f"head -c 100000 {media}/clip.mov > {session.inputs}/clip.mp4").returncode == 1
-    wait_for("the old file", lambda: (session.inputs / "clip.mp4").read_bytes() == (media / "clip.mp4").read_bytes())
+@pytest.mark.parametrize("first, rest", [
+    ("head -c 100000 {} > inputs/x.mp4", "tail -c +100001 {} >> inputs/x.mp4"),
+    ("dd if={} of=inputs/x.mp4 bs=100000 count=1", "dd if={} of=inputs/x.mp4 bs=100000 skip=1 seek=1 conv=notrunc"),
+    ("curl -s -r 0-99999 file://{} -o inputs/x.mp4", "curl -s -C - file://{} -o inputs/x.mp4")])
+@pytest.mark.parametrize("before", ["true", "cp {} inputs/x.mp4"])
+def test_piece_by_piece(backend, session, media, before, first, rest):
+    """What no program copied may be all there is of it, and can be gone on with."""
+    clip = media / "clip.mp4"
+    assert sh(before.format(clip), cwd=session.path).returncode == 0
+    uploads = len(backend.requests("upload"))
+    sh(first.format(clip), cwd=session.path)
+    assert (session.inputs / "x.mp4").read_bytes() == clip.read_bytes()[:100000]
+    assert "x.mp4 failed" in session.status()["upload"]
+    assert len(backend.requests("upload")) == uploads
+    done = sh(rest.format(clip), cwd=session.path)
+    assert done.returncode == 0, done.stderr
     uploads_ended(session)
-    assert len(backend.requests("upload")) == 1
+    assert backend.content(backend.files()[-1]) == clip.read_bytes()
+    assert len(backend.requests("upload")) == uploads + 1
+
+
+def test_failed_pieces_can_be_removed(session, media):
+    sh(f"head -c 100000 {media}/clip.mp4 > {session.inputs}/x.mp4")
+    assert run(["rm", session.inputs / "x.mp4"]).returncode == 0
+    assert os.listdir(session.inputs) == []
 
 
 def test_cut_short_under_a_temporary_name(backend, session, media, tmp_path):

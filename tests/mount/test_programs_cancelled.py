@@ -1,4 +1,4 @@
-"""Copies that are cancelled in the middle: nothing of them is left, and nothing is uploaded."""
+"""Copies that are cancelled in the middle: nothing is uploaded, and nothing is left but what can be gone on with."""
 import os
 import signal
 
@@ -7,7 +7,7 @@ import pytest
 from harness import ended, run, spawn, wait_for
 from programs import copying, nothing_left, uploads_ended
 
-# Some are ended by the signal; others catch it and close what they have.
+# Some are ended by the signal; others catch it and close, or remove, what they have.
 COPIERS = {
     "cp": "cp $CLIP inputs",
     "cp -a": "cp -a $CLIP inputs",
@@ -25,13 +25,21 @@ COPIERS = {
 }
 
 
+# These close what they have and would go on with it, so it stays until then.
+KEEPERS = {("dd", signal.SIGINT), ("rsync --inplace", signal.SIGINT), ("rsync --inplace", signal.SIGTERM),
+           ("sftp", signal.SIGINT), ("shutil.copy", signal.SIGINT)}
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("line", COPIERS.values(), ids=COPIERS.keys())
-def test_cancelled(backend, session, slow_source, line, how):
-    with ended(spawn(line, cwd=session.path, env={**os.environ, "CLIP": str(slow_source / "clip.mp4")})) as copier:
+@pytest.mark.parametrize("name", COPIERS)
+def test_cancelled(backend, session, slow_source, name, how):
+    with ended(spawn(COPIERS[name], cwd=session.path, env={**os.environ, "CLIP": str(slow_source / "clip.mp4")})) as copier:
         copying(session.inputs)
         os.killpg(copier.pid, how)
         copier.wait(20)
+    if (name, how) in KEEPERS:
+        wait_for("it to be marked", lambda: "clip.mp4 failed" in session.status().get("upload", ""))
+        assert run(["rm", session.inputs / "clip.mp4"]).returncode == 0
     nothing_left(backend, session)
     assert (slow_source / "clip.mp4").exists()
 
@@ -54,12 +62,14 @@ def test_partial_file_that_rsync_keeps(backend, session, slow_source, media):
 
 
 def test_cancelled_replacement(backend, session, slow_source, media):
-    """What was there before stays."""
+    """The backend keeps what it has; here the rest can be written."""
     assert run(["cp", media / "clip.mp4", session.inputs]).returncode == 0
-    old = (media / "clip.mp4").read_bytes()
+    size = os.stat(media / "clip.mp4").st_size
     with ended(spawn(["dd", f"if={slow_source}/clip.mp4", f"of={session.inputs}/clip.mp4", "bs=64k"])) as copier:
-        wait_for("some of the file", lambda: 0 < os.stat(session.inputs / "clip.mp4").st_size != len(old))
+        wait_for("some of the file", lambda: 0 < os.stat(session.inputs / "clip.mp4").st_size != size)
         copier.send_signal(signal.SIGINT)
         copier.wait(20)
-    wait_for("the old file", lambda: (session.inputs / "clip.mp4").read_bytes() == old)
+    assert "clip.mp4 failed" in session.status()["upload"]
     assert len(backend.requests("upload")) == 1
+    assert run(["cp", media / "clip.mp4", session.inputs]).returncode == 0
+    assert len(backend.requests("upload")) == 2
