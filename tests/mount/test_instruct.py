@@ -284,7 +284,7 @@ def test_sessions_do_not_wait_for_each_other(backend, mount, session):
     backend.fault("message", hold=True, times=1)
     other = mount.session("other")
     with ended(spawn(f"echo one > {session.instruct}")):
-        wait_for("the stall", lambda: backend.held())
+        wait_for("the stall", lambda: backend.held("message"))
         other.say("two")
         assert other.reply()
         backend.no_faults()
