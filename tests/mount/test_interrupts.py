@@ -146,11 +146,11 @@ def test_interrupted_close_of_a_handler(backend, session, media):
 """ + CODA, session.path])
     with ended(process):
         assert process.stdout.readline() == b"go\n"
-        wait_for("the upload", lambda: backend.held() and in_kernel_wait(process.pid))
+        wait_for("the upload", lambda: backend.held("upload") and in_kernel_wait(process.pid))
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline().split() == [b"error", b"4"]
     wait_for("the file to go", lambda: os.listdir(session.inputs) == [])
-    wait_for("the upload to stop", lambda: backend.held() == 0)
+    wait_for("the upload to stop", lambda: backend.held("upload") == 0)
 
 
 @BUSY

@@ -38,7 +38,7 @@ def test_everything_waits(backend, mount, media, tmp_path):
     waiting += [spawn(f"echo and then this > {working.instruct}") for _ in range(3)]
     try:
         stalled.wait_status("uploading")
-        wait_for("the upload to stall", lambda: backend.held() >= 1)
+        wait_for("the upload to stall", lambda: backend.held("upload") == 1)
         for process in waiting[1:]:
             wait_for("everyone to wait", lambda: in_kernel_wait(process.pid))
         times = {}
