@@ -1,6 +1,6 @@
 /*
- * The inside of message.h, for message.c (the queue, edits) and command.c (what is carried out
- * here). Everything needs fs->lock.
+ * The inside of message.h, for message.c (the queue), edit.c (what the backend is asked to do) and
+ * command.c (what is carried out here). Everything needs fs->lock.
  */
 #ifndef LIPSYNCFS_JOB_H
 #define LIPSYNCFS_JOB_H
@@ -36,6 +36,8 @@ struct job {
     size_t sent_count;
 };
 
+void job_unref(struct job *j);
+
 /* The session is free for the next one; the reply may go on (a render). The job is gone afterwards.
  */
 void job_leave(struct job *j);
@@ -46,8 +48,19 @@ void job_finish(struct job *j, int error);
 /* It failed before anything was changed: told in the reply, and to the closes. */
 void job_refuse(struct job *j, const struct fault *f);
 
+/* The parts of that: into the history, into the reply and the status. */
+void job_remember_reply(struct job *j);
+void job_tell_fault(struct job *j, const struct fault *f);
+
 /* Appends the track listing to the reply. */
 void job_tell_listing(struct job *j, const struct state_news *news);
+
+/* Records the message, then sends it; ends the job. */
+void edit_begin(struct job *j);
+
+/* Sends it, recorded and with its uploads done; or, for one that was resumed, looks what became of
+ * it. */
+void edit_send(struct job *j);
 
 /* Carries out a free command; ends the job. */
 void command_begin(struct job *j);
