@@ -9,6 +9,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "mount"))
 sys.dont_write_bytecode = True
 
+pytest.register_assert_rewrite("managers")
+
 import fixtures  # noqa: E402
 from fixtures import *  # noqa: E402, F401, F403
 

@@ -1,4 +1,4 @@
-"""A file manager with windows, used as a person does; and what has to hold for each of them."""
+"""A file manager with windows, used as a person does; and the tests that each of them takes what it can of."""
 import shutil
 
 import pytest
@@ -15,6 +15,8 @@ class Manager:
     name = None  # among the applications
     stop = "Stop"  # the button that cancels a copy
     new_folder, proposed = "ctrl+shift+n", "New Folder"
+    unsupported, no_credits = "Operation not supported", "Disk quota exceeded"  # of its error dialogs
+    deletes = "permanently delete"  # of the question before it
 
     def __init__(self, desktop, folder):
         if not shutil.which(self.command[0]):
@@ -118,7 +120,7 @@ def folder_of(where, *files):
     return where
 
 
-def copies_in(manager, session, backend, media, tmp_path):
+def test_copies_in(manager, session, backend, media, tmp_path):
     names = ["clip.mp4", "voice.wav"]
     manager.copy(folder_of(tmp_path / "source", *(media / name for name in names)), session.inputs)
     manager.see(*names)
@@ -128,26 +130,26 @@ def copies_in(manager, session, backend, media, tmp_path):
     assert len(backend.requests("upload")) == 2
 
 
-def refuses_a_type(manager, session, backend, tmp_path, words):
+def test_unsupported_type(manager, session, backend, tmp_path):
     (tmp_path / "notes.txt").write_text("not for an editor of videos\n")
     manager.copy(folder_of(tmp_path / "source", tmp_path / "notes.txt"), session.inputs)
-    manager.says(words)
+    manager.says(manager.unsupported)
     manager.desktop.picture(tmp_path / "type.png")
     manager.desktop.keys("Escape")
     assert not list(session.inputs.iterdir())
     assert not backend.requests("upload")
 
 
-def refuses_without_credits(manager, session, backend, media, tmp_path, words):
+def test_no_credits(manager, session, backend, media, tmp_path):
     backend.fault("upload", code=2001)
     manager.copy(folder_of(tmp_path / "source", media / "clip.mp4"), session.inputs)
-    manager.says(words)
+    manager.says(manager.no_credits)
     manager.desktop.picture(tmp_path / "credits.png")
     manager.desktop.keys("Escape")
     assert not backend.files()
 
 
-def output_comes_and_goes(manager, session, backend, media):
+def test_output_comes_and_goes(manager, session, backend, media):
     """Without a refresh; at the end it is there."""
     for name in ("clip.mp4", "voice.wav"):
         shutil.copy(media / name, session.inputs)
@@ -173,7 +175,7 @@ def edited(session, media):
     session.reply()
 
 
-def copy_is_cancelled(manager, session, backend, slow_source):
+def test_copy_is_cancelled(manager, session, backend, slow_source):
     """Neither the folder nor its window has anything of it then."""
     manager.copy(slow_source, session.inputs)
     copying(session.inputs)
@@ -182,7 +184,7 @@ def copy_is_cancelled(manager, session, backend, slow_source):
     manager.miss("clip.mp4")
 
 
-def makes_a_session(manager, mount, backend):
+def test_makes_a_session(manager, mount, backend):
     manager.make_folder()
     manager.see(manager.proposed)
     wait_for("the session", lambda: [s["name"] for s in backend.sessions()] == [manager.proposed])
@@ -193,7 +195,7 @@ def makes_a_session(manager, mount, backend):
     assert len(backend.requests("session")) == 1
 
 
-def takes_the_output(manager, session, backend, media, player, tmp_path):
+def test_takes_the_output(player, manager, session, backend, media, tmp_path):
     """Opens it with the player of the desktop, and copies it elsewhere."""
     edited(session, media)
     video = backend.rendered(session)
@@ -207,15 +209,15 @@ def takes_the_output(manager, session, backend, media, player, tmp_path):
     assert copy.read_bytes() == video
 
 
-def takes_and_deletes_the_output(manager, session, backend, media, player, tmp_path, words):
-    takes_the_output(manager, session, backend, media, player, tmp_path)
+def test_deletes_the_output(manager, session, backend, media):
+    edited(session, media)
     manager.go(session.path)
-    manager.delete("output.mp4", words)
+    manager.delete("output.mp4", manager.deletes)
     manager.miss("output.mp4")
     assert not session.output.exists()
 
 
-def listing_asks_nothing(manager, mount, session, backend, media):
+def test_listing_asks_nothing(manager, mount, session, backend, media):
     shutil.copy(media / "clip.mp4", session.inputs)
     wait_for("a quiet backend", lambda: backend.quiet(PATIENCE))
     before = len(backend.requests())

@@ -3,6 +3,9 @@ from gi.repository import Atspi
 
 import managers
 from desktop import alive, says, tree
+from managers import (  # noqa: F401
+    test_copies_in, test_listing_asks_nothing, test_makes_a_session, test_no_credits,
+    test_output_comes_and_goes, test_takes_the_output, test_unsupported_type)
 
 
 def in_dialog(application, words):
@@ -46,31 +49,3 @@ class Manager(managers.Manager):
                          "--object-path", "/org/freedesktop/FileManager1",
                          "--method", "org.freedesktop.FileManager1.ShowItems", texts(self.folder / name), "")
         self.see(name)
-
-
-def test_makes_a_session(manager, mount, backend):
-    managers.makes_a_session(manager, mount, backend)
-
-
-def test_copies_in(manager, session, backend, media, tmp_path):
-    managers.copies_in(manager, session, backend, media, tmp_path)
-
-
-def test_unsupported_type(manager, session, backend, tmp_path):
-    managers.refuses_a_type(manager, session, backend, tmp_path, "Operation not supported")
-
-
-def test_no_credits(manager, session, backend, media, tmp_path):
-    managers.refuses_without_credits(manager, session, backend, media, tmp_path, "Disk quota exceeded")
-
-
-def test_output_comes_and_goes(manager, session, backend, media):
-    managers.output_comes_and_goes(manager, session, backend, media)
-
-
-def test_takes_the_output(player, manager, session, backend, media, tmp_path):
-    managers.takes_the_output(manager, session, backend, media, player, tmp_path)
-
-
-def test_listing_asks_nothing(manager, mount, session, backend, media):
-    managers.listing_asks_nothing(manager, mount, session, backend, media)

@@ -1,36 +1,12 @@
 """PCManFM, the file manager of LXDE."""
 import managers
+from managers import (  # noqa: F401
+    test_copies_in, test_copy_is_cancelled, test_deletes_the_output, test_makes_a_session,
+    test_no_credits, test_output_comes_and_goes, test_takes_the_output, test_unsupported_type)
 
 
 class Manager(managers.Manager):
     command = ("pcmanfm", "--new-win")
     name = "pcmanfm"
     proposed = "New"
-
-
-def test_copies_in(manager, session, backend, media, tmp_path):
-    managers.copies_in(manager, session, backend, media, tmp_path)
-
-
-def test_unsupported_type(manager, session, backend, tmp_path):
-    managers.refuses_a_type(manager, session, backend, tmp_path, "Operation not supported")
-
-
-def test_no_credits(manager, session, backend, media, tmp_path):
-    managers.refuses_without_credits(manager, session, backend, media, tmp_path, "Disk quota exceeded")
-
-
-def test_output_comes_and_goes(manager, session, backend, media):
-    managers.output_comes_and_goes(manager, session, backend, media)
-
-
-def test_copy_is_cancelled(manager, session, backend, slow_source):
-    managers.copy_is_cancelled(manager, session, backend, slow_source)
-
-
-def test_makes_a_session(manager, mount, backend):
-    managers.makes_a_session(manager, mount, backend)
-
-
-def test_takes_and_deletes_the_output(player, manager, session, backend, media, tmp_path):
-    managers.takes_and_deletes_the_output(manager, session, backend, media, player, tmp_path, "delete")
+    deletes = "delete"
