@@ -24,12 +24,11 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 
-#define INPUT_PATH_MAX (2 * NAME_MAX + sizeof("/inputs/"))
+#define FILE_PATH_MAX (2 * NAME_MAX + sizeof("/inputs/"))
 
 enum kind {
-    OUTPUT_APPEARED,
-    OUTPUT_GONE,
-    INPUT_GONE,
+    APPEARED,
+    GONE,
     STATUS,
     INVALIDATE_INODE,
     INVALIDATE_ENTRY,
@@ -187,50 +186,36 @@ static int open_below(const struct watch *w, const char *path)
     return dir;
 }
 
-static void tell_status(int dir)
+static void tell_status(int dir, const char *file)
 {
-    int fd = openat(dir, "status.txt", O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(dir, file, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     bool told = fd >= 0 && write(fd, "\n", 1) == 1;
 
     if (fd >= 0)
         close(fd);
     if (!told)
-        utimensat(dir, "status.txt", NULL, AT_SYMLINK_NOFOLLOW);
+        utimensat(dir, file, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
-static void tell_session(struct watch *w, enum kind kind, const char *session)
+/* `path`: session/…/file */
+static void tell(struct watch *w, enum kind kind, const char *path)
 {
+    const char *file = strrchr(path, '/') + 1;
+    char folder[FILE_PATH_MAX];
     int dir;
 
     if (!watchers_exist(&w->watchers, clock_ms()))
         return;
-    dir = open_below(w, session);
+    snprintf(folder, sizeof(folder), "%.*s", (int)(file - 1 - path), path);
+    dir = open_below(w, folder);
     if (dir < 0)
         return;
-    if (kind == OUTPUT_APPEARED)
-        renameat(dir, WATCH_OUTPUT_NEW, dir, "output.mp4");
-    else if (kind == OUTPUT_GONE)
-        unlinkat(dir, "output.mp4", 0);
+    if (kind == APPEARED)
+        renameat(dir, WATCH_OUTPUT_NEW, dir, file);
+    else if (kind == GONE)
+        unlinkat(dir, file, 0);
     else
-        tell_status(dir);
-    close(dir);
-}
-
-static void tell_input_gone(struct watch *w, const char *path)
-{
-    char inputs[INPUT_PATH_MAX];
-    char *name;
-    int dir;
-
-    if (!watchers_exist(&w->watchers, clock_ms()))
-        return;
-    snprintf(inputs, sizeof(inputs), "%s", path);
-    name = strrchr(inputs, '/');
-    *name++ = 0;
-    dir = open_below(w, inputs);
-    if (dir < 0)
-        return;
-    unlinkat(dir, name, 0);
+        tell_status(dir, file);
     close(dir);
 }
 
@@ -243,13 +228,10 @@ static void carry_out(struct watch *w, const struct job *job)
     case INVALIDATE_ENTRY:
         fuse_lowlevel_notify_inval_entry(job->se, job->ino, job->name, strlen(job->name));
         break;
-    case INPUT_GONE:
-        tell_input_gone(w, job->name);
-        break;
-    case OUTPUT_APPEARED:
-    case OUTPUT_GONE:
+    case APPEARED:
+    case GONE:
     case STATUS:
-        tell_session(w, job->kind, job->name);
+        tell(w, job->kind, job->name);
         break;
     }
 }
@@ -373,27 +355,33 @@ bool watch_is_self(const struct watch *w, pid_t tid)
     return w && tid > 0 && w->tid == tid;
 }
 
+static void submit_file(struct watch *w, enum kind kind, const char *session, const char *folder,
+                        const char *file)
+{
+    char path[FILE_PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/%s%s", session, folder, file) < (int)sizeof(path))
+        submit(w, kind, NULL, 0, path);
+}
+
 void watch_output_appeared(struct watch *w, const char *session)
 {
-    submit(w, OUTPUT_APPEARED, NULL, 0, session);
+    submit_file(w, APPEARED, session, "", "output.mp4");
 }
 
 void watch_output_gone(struct watch *w, const char *session)
 {
-    submit(w, OUTPUT_GONE, NULL, 0, session);
+    submit_file(w, GONE, session, "", "output.mp4");
 }
 
 void watch_input_gone(struct watch *w, const char *session, const char *name)
 {
-    char path[INPUT_PATH_MAX];
-
-    if (snprintf(path, sizeof(path), "%s/inputs/%s", session, name) < (int)sizeof(path))
-        submit(w, INPUT_GONE, NULL, 0, path);
+    submit_file(w, GONE, session, "inputs/", name);
 }
 
 void watch_status(struct watch *w, const char *session)
 {
-    submit(w, STATUS, NULL, 0, session);
+    submit_file(w, STATUS, session, "", "status.txt");
 }
 
 void watch_invalidate_inode(struct watch *w, struct fuse_session *se, uint64_t ino)
