@@ -403,23 +403,23 @@ static void keep_failed(struct input *in, int error, struct parked *p)
 /* What was written is whole as far as its writer is concerned. in->io and the lock held. */
 static void finish_writing(struct input *in, int container, struct parked *p)
 {
-    bool cut = container == -EBADMSG;
+    bool cut = container == -EBADMSG, temporary = names_is_temporary(in->name);
+    bool goes = cut && in->copy && !in->content && !temporary;
     struct blob *b;
 
-    if (cut && in->copy && !in->content && !names_is_temporary(in->name)) {
-        tell_cut_short(in, _("Copy it again."));
+    if (cut)
+        tell_cut_short(in, goes ? _("Copy it again.") : _("Copy it again, or remove it."));
+    if (goes) {
         in->dirty = false;
         in->cut = true;
         if (p)
             park_error(in->session->fs, p, EBADMSG);
         return;
     }
-    if (cut)
-        tell_cut_short(in, _("Copy it again, or remove it."));
     b = freeze(in);
     if (container) {
         keep_failed(in, -container, p);
-    } else if (names_is_temporary(in->name)) {
+    } else if (temporary) {
         in->state = INPUT_TEMPORARY;
         in->error = 0;
         forget_previous(in);
@@ -517,7 +517,7 @@ static void drop_cut(struct input *in)
 void input_released(struct input *in)
 {
     struct fs *fs = in->session->fs;
-    bool last, due, cut;
+    bool last, due;
 
     fs_lock(fs);
     last = --in->writers == 0;
@@ -530,9 +530,6 @@ void input_released(struct input *in)
     /* Written after the last close that was seen (mmap), or that close looked like another's. */
     if (due)
         close_writing(in, NULL);
-    fs_lock(fs);
-    cut = in->cut;
-    fs_unlock(fs);
-    if (cut)
+    if (last)
         drop_cut(in);
 }
