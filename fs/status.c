@@ -56,14 +56,14 @@ static void add_uploads(struct buffer *b, const struct session *s)
     {
         if (shown == STATUS_INPUTS_SHOWN_MAX)
             return;
+        if (!in->upload && in->state != INPUT_FAILED)
+            continue;
         input_shown_name(in, name);
         if (in->upload)
             buffer_addf(b, "upload: %s %d%%\n", name, upload_percent(in->upload));
-        else if (in->state == INPUT_FAILED)
+        else
             buffer_addf(b, "upload: %s failed: %s\n", name,
                         in->words ? in->words : strerror(in->error));
-        else
-            continue;
         shown++;
     }
 }
