@@ -113,8 +113,8 @@ enum sign {
     SIGN_IN_BUTTON = 1 << 16,
     SIGN_NAMED = 1 << 17, /* the verb is the name of a button: "the Export button" */
     SIGN_URL = 1 << 18,   /* in the same sentence */
-    SIGN_MEANS = 1 << 20, /* "by" stands before the verb */
     SIGN_FIRM = 1 << 19,  /* the label is marked as one: by quotes, bold type, capitals */
+    SIGN_MEANS = 1 << 20, /* "by" stands before the verb */
 };
 
 enum advice {

@@ -170,16 +170,21 @@ def test_query(backend, session, rule, number, sent, name, endpoint):
         assert len(backend.requests(endpoint)) - before == sent
 
 
-def test_export_402_is_not_about_credits(backend, session, media):
+def refused_export(backend, session, media, words):
+    """The status after it."""
     filmed(session, media)
     say(session, 'add the title "One"')
     session.reply()
     backend.fault("render", status=402)
     fd = opened(session)
     with fails(errno.EPERM):
-        close_with(fd, "export")
+        close_with(fd, words)
+    return session.status()
+
+
+def test_export_402_is_not_about_credits(backend, session, media):
+    status = refused_export(backend, session, media, "export")
     assert len(backend.requests("render")) == 1
-    status = session.status()
     assert "Credits are not the reason" in status["error"]
     assert "register?bind=anon_" in status["hint"] and status["hint"] in session.reply()
     assert "No credits" not in session.history()
@@ -187,14 +192,7 @@ def test_export_402_is_not_about_credits(backend, session, media):
 
 @pytest.mark.mount(lang="zh", render="manual")
 def test_export_402_in_chinese(backend, session, media):
-    filmed(session, media)
-    say(session, 'add the title "One"')
-    session.reply()
-    backend.fault("render", status=402)
-    fd = opened(session)
-    with fails(errno.EPERM):
-        close_with(fd, "导出")
-    status = session.status()
+    status = refused_export(backend, session, media, "导出")
     assert "免费套餐不允许这次导出，与积分无关。" in status["error"] and status["error"] in session.history()
     assert status["hint"].startswith("注册或升级后可以导出：http") and status["hint"] in session.reply()
 

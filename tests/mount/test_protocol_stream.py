@@ -154,15 +154,20 @@ def test_a_silent_edit_that_did_nothing(backend, session, media):
     assert len(backend.requests("state")) - before == 3
 
 
-@pytest.mark.parametrize("words, told", [('add the title "Hello"', ["Hello"]), ("trim to 2 s", ["clip.mp4 lasts 2s instead of 5s"]),
-                                          ("voice at 50%", ['volume of "voice.wav" 100% -> 50%'])])
-def test_what_changed(backend, session, media, words, told):
+def silent_edit(backend, session, media, words):
+    """The reply to one, of a film that is in sync."""
     filmed(session, media)
     say(session, "sync this voiceover to the speaker")
     session.reply()
     backend.fault("message", silent=True)
     say(session, words)
-    reply = session.reply()
+    return session.reply()
+
+
+@pytest.mark.parametrize("words, told", [('add the title "Hello"', ["Hello"]), ("trim to 2 s", ["clip.mp4 lasts 2s instead of 5s"]),
+                                          ("voice at 50%", ['volume of "voice.wav" 100% -> 50%'])])
+def test_what_changed(backend, session, media, words, told):
+    reply = silent_edit(backend, session, media, words)
     for word in told:
         assert word in reply, reply
     for hidden in ("{", "sg", "null", "Nothing changed"):
@@ -174,12 +179,7 @@ def test_what_changed(backend, session, media, words, told):
     ("voice at 50%", "“voice.wav”的音量 100% -> 50%\n")])
 @pytest.mark.mount(lang="zh", render="manual")
 def test_what_changed_in_chinese(backend, session, media, words, told):
-    filmed(session, media)
-    say(session, "sync this voiceover to the speaker")
-    session.reply()
-    backend.fault("message", silent=True)
-    say(session, words)
-    assert told in session.reply()
+    assert told in silent_edit(backend, session, media, words)
     backend.no_faults()
     backend.fault("message", silent=True, edit=False)
     say(session, words)
