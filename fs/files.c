@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,8 +152,7 @@ static int open_temporary(int dirfd, mode_t mode, char name[32], int *fd_out)
     return -EEXIST;
 }
 
-int files_write_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
-                       bool sync)
+int files_write_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode)
 {
     char temporary[32];
     int fd = -1, rc;
@@ -163,7 +163,7 @@ int files_write_atomic(int dirfd, const char *name, const void *data, size_t len
     rc = write_all(fd, data, len);
     if (rc == 0 && fchmod(fd, mode) < 0)
         rc = -errno;
-    if (rc == 0 && sync && fsync(fd) < 0)
+    if (rc == 0 && fsync(fd) < 0)
         rc = -errno;
     if (close(fd) < 0 && rc == 0)
         rc = -errno;
@@ -173,7 +173,7 @@ int files_write_atomic(int dirfd, const char *name, const void *data, size_t len
         unlinkat(dirfd, temporary, 0);
         return rc;
     }
-    return sync ? files_sync_dir(dirfd) : 0;
+    return files_sync_dir(dirfd);
 }
 
 /* Reads to the end, at most `max` bytes; `hint` is what the size seems to be. */

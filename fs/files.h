@@ -8,7 +8,6 @@
 #ifndef LIPSYNC_FILES_H
 #define LIPSYNC_FILES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -27,10 +26,9 @@ int files_check_private_file(int dirfd, const char *name);
 
 #define FILES_TEMPORARY ".tmp-" /* begins the names of files that are not finished */
 
-/* Replaces the file as a whole: readers and crashes see the old one or the new one. `sync`: both
- * data and name are on disk on return. A failure leaves the old file. */
-int files_write_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
-                       bool sync);
+/* Replaces the file as a whole: readers and crashes see the old one or the new one. Both data and
+ * name are on disk on return. A failure leaves the old file. */
+int files_write_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode);
 
 /* The whole file, malloc'd and NUL-terminated (len counts without it); the caller frees it. -EFBIG
  * over `max` bytes, -EINVAL if it is no regular file, -EPERM if it is not ours or others may write

@@ -130,7 +130,7 @@ static int halve_history(int dir)
         return r;
     from = memchr(text + len / 2, '\n', len - len / 2);
     from = from ? from + 1 : text;
-    r = files_write_atomic(dir, "history.txt", from, len - (size_t)(from - text), 0600, true);
+    r = files_write_atomic(dir, "history.txt", from, len - (size_t)(from - text), 0600);
     free(text);
     return r;
 }
@@ -175,7 +175,7 @@ static int write_history(int dir, struct save *save)
 
 static int write_bytes(int dir, const char *name, const char *data, size_t len)
 {
-    return files_write_atomic(dir, name, data, len, 0600, true);
+    return files_write_atomic(dir, name, data, len, 0600);
 }
 
 static int write_save(struct fs *fs, struct save *save)

@@ -64,7 +64,7 @@ static int open_cache(struct fs *fs)
     if (r) {
         uuid_generate(uuid);
         uuid_unparse_lower(uuid, id);
-        r = files_write_atomic(fs->store->state_dir, "instance", id, strlen(id), 0600, true);
+        r = files_write_atomic(fs->store->state_dir, "instance", id, strlen(id), 0600);
     } else {
         uuid_unparse_lower(uuid, id);
     }

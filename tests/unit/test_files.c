@@ -64,7 +64,7 @@ static mode_t mode_of(const char *name)
 
 static void put(const char *name, const char *text)
 {
-    assert_int_equal(files_write_atomic(dir, name, text, strlen(text), 0600, false), 0);
+    assert_int_equal(files_write_atomic(dir, name, text, strlen(text), 0600), 0);
 }
 
 static void check_text(const char *name, const char *text)
@@ -147,7 +147,7 @@ static void a_written_file_reads_back(void **state)
     char *out;
 
     (void)state;
-    assert_int_equal(files_write_atomic(dir, "a", data, sizeof(data), 0640, true), 0);
+    assert_int_equal(files_write_atomic(dir, "a", data, sizeof(data), 0640), 0);
     umask(before);
     assert_int_equal(mode_of("a"), 0640);
     assert_int_equal(files_read(dir, "a", sizeof(data), &out, &len), 0);
@@ -209,7 +209,7 @@ static void a_failed_write_leaves_the_old_file(void **state)
 
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &limit);
-        _exit(files_write_atomic(dir, "a", large, sizeof(large), 0600, true) == -EFBIG ? 0 : 1);
+        _exit(files_write_atomic(dir, "a", large, sizeof(large), 0600) == -EFBIG ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
@@ -217,7 +217,7 @@ static void a_failed_write_leaves_the_old_file(void **state)
     assert_int_equal(count_entries(), 1);
 
     assert_int_equal(mkdirat(dir, "dir", 0700), 0);
-    assert_int_equal(files_write_atomic(dir, "dir", "x", 1, 0600, false), -EISDIR);
+    assert_int_equal(files_write_atomic(dir, "dir", "x", 1, 0600), -EISDIR);
     assert_int_equal(count_entries(), 2);
 }
 

@@ -60,7 +60,7 @@ static int teardown(void **state)
 
 static void make(const char *name)
 {
-    assert_int_equal(files_write_atomic(dir, name, "x", 1, 0600, false), 0);
+    assert_int_equal(files_write_atomic(dir, name, "x", 1, 0600), 0);
 }
 
 static void forget_events(void)
