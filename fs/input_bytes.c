@@ -101,14 +101,12 @@ static void touched(struct input *in, bool dirty)
     in->session->inputs_changed = in->mtime;
 }
 
-/* in->io held. Room for `size` bytes in all, or -EFBIG, -ENOSPC. */
+/* in->io held. Room for `size` bytes in all, or -ENOSPC. */
 static int reserve(struct input *in, uint64_t size, uint64_t *before)
 {
     struct fs *fs = in->session->fs;
     int r = 0;
 
-    if (size > fs->options->max_upload)
-        return -EFBIG;
     fs_lock(fs);
     *before = in->work->size;
     if (size > in->work->size)
@@ -117,7 +115,8 @@ static int reserve(struct input *in, uint64_t size, uint64_t *before)
     return r;
 }
 
-ssize_t input_write(struct input *in, const void *data, size_t size, off_t offset)
+/* in->io held. */
+static ssize_t write_work(struct input *in, const void *data, size_t size, off_t offset)
 {
     struct fs *fs = in->session->fs;
     uint64_t before = 0;
@@ -126,14 +125,11 @@ ssize_t input_write(struct input *in, const void *data, size_t size, off_t offse
 
     if ((uint64_t)offset + size > fs->options->max_upload)
         return -EFBIG;
-    pthread_mutex_lock(&in->io);
     r = need_work(in, UINT64_MAX);
     if (!r)
         r = reserve(in, (uint64_t)offset + size, &before);
-    if (r) {
-        pthread_mutex_unlock(&in->io);
+    if (r)
         return r;
-    }
     n = pwrite(in->work->fd, data, size, offset);
     if (n < 0)
         n = -errno;
@@ -146,38 +142,68 @@ ssize_t input_write(struct input *in, const void *data, size_t size, off_t offse
     if (n > 0)
         touched(in, true);
     fs_unlock(fs);
+    return n;
+}
+
+ssize_t input_write(struct input *in, const void *data, size_t size, off_t offset)
+{
+    struct fs *fs = in->session->fs;
+    ssize_t n;
+
+    pthread_mutex_lock(&in->io);
+    n = write_work(in, data, size, offset);
+    fs_lock(fs);
+    if (n < 0) {
+        in->lost = (int)-n;
+        in->lost_at = offset;
+    } else if (offset <= in->lost_at && in->lost_at < offset + n) {
+        in->lost = 0;
+    }
+    fs_unlock(fs);
     pthread_mutex_unlock(&in->io);
     return n;
+}
+
+/* in->io held. */
+static int resize_work(struct input *in, uint64_t size)
+{
+    struct fs *fs = in->session->fs;
+    uint64_t before = 0;
+    int r = need_work(in, size);
+
+    if (!r)
+        r = reserve(in, size, &before);
+    if (!r && ftruncate(in->work->fd, (off_t)size))
+        r = -errno;
+    if (r)
+        return r;
+    fs_lock(fs);
+    (void)blob_resize(in->work, size);
+    /* An empty file is nothing to upload; a size that was asked for is. */
+    touched(in, size > 0);
+    if (!size)
+        in->dirty = false;
+    fs_unlock(fs);
+    return 0;
 }
 
 int input_truncate(struct input *in, uint64_t size)
 {
     struct fs *fs = in->session->fs;
-    uint64_t before = 0;
     bool changed;
-    int r;
+    int r = 0;
 
     if (size > fs->options->max_upload)
         return -EFBIG;
+    pthread_mutex_lock(&in->io);
     fs_lock(fs);
     changed = input_size(in) != size;
     fs_unlock(fs);
-    if (!changed)
-        return 0;
-    pthread_mutex_lock(&in->io);
-    r = need_work(in, size);
-    if (!r)
-        r = reserve(in, size, &before);
-    if (!r && ftruncate(in->work->fd, (off_t)size))
-        r = -errno;
+    if (changed)
+        r = resize_work(in, size);
     fs_lock(fs);
-    if (!r) {
-        (void)blob_resize(in->work, size);
-        /* An empty file is nothing to upload; a size that was asked for is. */
-        touched(in, size > 0);
-        if (!size)
-            in->dirty = false;
-    }
+    if (!r && size <= (uint64_t)in->lost_at)
+        in->lost = 0;
     fs_unlock(fs);
     pthread_mutex_unlock(&in->io);
     return r;

@@ -171,6 +171,7 @@ static void drop_work(struct input *in)
     in->work = NULL;
     in->work_used = false;
     in->cut = false;
+    in->lost = 0;
 }
 
 void input_abandon(struct input *in)
@@ -288,6 +289,20 @@ static void tell_cut_short(struct input *in, const char *hint)
     session_failed_words(in->session, line, hint);
 }
 
+/* Why the file as it was closed cannot be uploaded. `hint` is for what is cut short. */
+static void tell_unfit(struct input *in, int error, const char *hint)
+{
+    struct fault f = error == EFBIG ? fault_make(FAULT_TOO_LARGE, NULL) : fault_local(error);
+
+    if (error != EBADMSG) {
+        upload_tell(in, &f);
+        return;
+    }
+    free(in->words);
+    in->words = strdup(_("the file is cut short"));
+    tell_cut_short(in, hint);
+}
+
 /* A temporary file that its writer gave its final name although the close had failed. */
 static void refuse_renamed(struct input *in)
 {
@@ -345,6 +360,7 @@ static struct blob *freeze(struct input *in)
     in->work = NULL;
     in->work_used = false;
     in->dirty = false;
+    in->lost = 0;
     in->unsynced = true;
     return in->content;
 }
@@ -387,39 +403,34 @@ static void keep(struct input *in, struct parked *p)
     store_save(in->session, &k->saving, kept);
 }
 
-/* The content stays, but cannot be used. */
-static void keep_failed(struct input *in, int error, struct parked *p)
+/* Its writer is done with it, and it is not whole, or (`error`) cannot be read. in->io and the lock
+ * held. */
+static void finish_unfit(struct input *in, int error)
 {
-    in->state = INPUT_FAILED;
-    in->error = error;
-    free(in->words);
-    in->words = error == EBADMSG ? strdup(_("the file is cut short")) : NULL;
-    forget_previous(in);
-    keep(in, NULL);
-    if (p)
-        park_error(in->session->fs, p, error);
-}
-
-/* What was written is whole as far as its writer is concerned. in->io and the lock held. */
-static void finish_writing(struct input *in, int container, struct parked *p)
-{
-    bool cut = container == -EBADMSG, temporary = names_is_temporary(in->name);
-    bool goes = cut && in->copy && !in->content && !temporary;
+    bool incomplete = in->lost || error == EBADMSG;
+    bool goes = incomplete && in->copy && !in->content && !names_is_temporary(in->name);
     struct blob *b;
 
-    if (cut)
-        tell_cut_short(in, goes ? _("Copy it again.") : _("Copy it again, or remove it."));
-    if (goes) {
+    tell_unfit(in, error, goes ? _("Copy it again.") : _("Copy it again, or remove it."));
+    if (goes || !in->dirty) {
         in->dirty = false;
-        in->cut = true;
-        if (p)
-            park_error(in->session->fs, p, EBADMSG);
+        in->cut = goes;
         return;
     }
     b = freeze(in);
-    if (container) {
-        keep_failed(in, -container, p);
-    } else if (temporary) {
+    in->state = INPUT_FAILED;
+    in->error = incomplete ? EBADMSG : error;
+    forget_previous(in);
+    keep(in, NULL);
+    blob_unuse(b);
+}
+
+/* in->io and the lock held. */
+static void finish_writing(struct input *in, struct parked *p)
+{
+    struct blob *b = freeze(in);
+
+    if (names_is_temporary(in->name)) {
         in->state = INPUT_TEMPORARY;
         in->error = 0;
         forget_previous(in);
@@ -435,19 +446,25 @@ static void close_writing(struct input *in, struct parked *p)
 {
     struct fs *fs = in->session->fs;
     bool due;
-    int r = 0;
+    int error;
 
     pthread_mutex_lock(&in->io);
     fs_lock(fs);
+    error = in->lost;
     due = in->dirty && in->work && !in->removed;
     fs_unlock(fs);
-    if (due)
-        r = container_check(in->work->fd, (off_t)in->work->size, in->name);
+    if (due && !error)
+        error = -container_check(in->work->fd, (off_t)in->work->size, in->name);
     fs_lock(fs);
-    if (due && in->dirty && in->work && !in->removed)
-        finish_writing(in, r, p);
-    else if (p)
-        park_error(fs, p, 0);
+    due = due && !in->removed;
+    if (in->removed)
+        error = 0;
+    if (error)
+        finish_unfit(in, error);
+    else if (due)
+        finish_writing(in, p);
+    if (p && (error || !due))
+        park_error(fs, p, error);
     fs_unlock(fs);
     pthread_mutex_unlock(&in->io);
 }
@@ -472,7 +489,7 @@ void input_flush(struct input *in, struct parked *p)
     bool nothing;
 
     fs_lock(fs);
-    nothing = in->removed || (!in->dirty && in->state != INPUT_NEW);
+    nothing = in->removed || (!in->dirty && !in->lost && in->state != INPUT_NEW);
     if (nothing)
         park_error(fs, p, 0);
     else
@@ -522,6 +539,8 @@ void input_released(struct input *in)
     fs_lock(fs);
     last = --in->writers == 0;
     due = last && in->dirty && !in->removed;
+    if (last && !due)
+        in->lost = 0;
     if (last && in->work && in->work_used && !due) {
         blob_unuse(in->work);
         in->work_used = false;

@@ -9,9 +9,10 @@
  * where the old bytes are still wanted), which becomes the content at the last close. While a
  * replacement is on its way the old content, sent or not, waits in `previous`: an interrupted
  * writer gives it back, and until its close succeeds the record on disk has nothing else. What
- * its own container says is cut short is never uploaded. A copy (made by a program that would not
- * write over another file, whose source is still there) goes with the last handle that writes,
- * unless it is written on: it was cancelled. Anything else stays, to be gone on with.
+ * its own container says is cut short, or what lacks a write that was refused, is never uploaded. A
+ * copy (made by a program that would not write over another file, whose source is still there) goes
+ * with the last handle that writes, unless it is written on: it was cancelled. Anything else stays,
+ * to be gone on with.
  *
  * Functions need fs->lock, except those marked "no lock", which do I/O.
  */
@@ -49,7 +50,10 @@ struct input {
     bool copy;      /* created with O_EXCL */
     bool cut;       /* the copy is cut short, as its closer was told, and was not touched since */
     bool unsynced;  /* the content may not be on disk yet */
-    int writers;    /* handles open for writing */
+    /* `work` lacks the write of lost_at, refused with this positive errno; 0: none. */
+    int lost;
+    off_t lost_at;
+    int writers; /* handles open for writing */
     /* Counted up when what readers see changed otherwise than by the kernel's own calls, and the
      * one that its page cache has: see handle_keeps_cache. */
     uint64_t revision, cached_revision;

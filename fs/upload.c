@@ -115,19 +115,23 @@ static void save(struct upload *u)
     store_save(u->input->session, &u->saving, saved);
 }
 
-static void fail(struct upload *u, const struct fault *f)
+void upload_tell(struct input *in, const struct fault *f)
 {
-    struct input *in = u->input;
     char words[ERROR_WORDS_MAX], hint[ERROR_WORDS_MAX], line[2 * ERROR_WORDS_MAX];
     char name[NAMES_MAX + 1];
 
-    in->state = INPUT_FAILED;
-    in->error = errnos_of(f);
     session_fault_text(in->session, f, words, hint);
     set_text(&in->words, words);
     input_shown_name(in, name);
     snprintf(line, sizeof(line), _("Upload of %s failed: %s"), name, words);
     session_failed_words(in->session, line, hint);
+}
+
+static void fail(struct upload *u, const struct fault *f)
+{
+    u->input->state = INPUT_FAILED;
+    u->input->error = errnos_of(f);
+    upload_tell(u->input, f);
     save(u);
 }
 

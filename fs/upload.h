@@ -20,6 +20,9 @@ void upload_start(struct input *in, struct parked *closer);
 /* Ends the upload under way, if there is one; who waits gets `error`. */
 void upload_cancel(struct input *in, int error);
 
+/* Says in the session's and the input's own words why it is not at the backend. */
+void upload_tell(struct input *in, const struct fault *f);
+
 /* Were the program to end now, would its close not have succeeded, and the file not be there? */
 bool upload_is_tentative(const struct upload *u);
 int upload_percent(const struct upload *u); /* 0-100 */

@@ -1,4 +1,5 @@
 """Writers into inputs/: every program uploads what it wrote, once, under its final name."""
+import contextlib
 import errno
 import os
 import shutil
@@ -252,6 +253,54 @@ def test_too_large(backend, session, media, line):
     done = sh(line, cwd=session.path, env={**os.environ, "SRC": str(media / "clip.mp4")})
     assert done.returncode != 0 and "File too large" in done.stderr
     assert backend.requests("upload") == []
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Nothing in it tells how long it is meant to be."""
+    path = tmp_path / "x.mp3"
+    path.write_bytes(os.urandom(1_500_000))
+    return path
+
+
+@pytest.mark.mount(max_upload="1M")
+@pytest.mark.parametrize("before, line", [
+    ("true", "cp $SRC inputs"), ("true", "cat $SRC > inputs/x.mp3"), ("true", "dd if=$SRC of=inputs/x.mp3 bs=300k"),
+    ("true", "tee inputs/x.mp3 < $SRC"), ("true", "cp $SRC inputs/x.mp3.part; mv inputs/x.mp3.part inputs/x.mp3"),
+    ("head -c 700000 $SRC > inputs/x.mp3", "tail -c +700001 $SRC >> inputs/x.mp3")])
+def test_what_fitted_is_not_uploaded(backend, session, recording, before, line):
+    env = {**os.environ, "SRC": str(recording)}
+    assert sh(before, cwd=session.path, env=env).returncode == 0
+    uploads = len(backend.requests("upload"))
+    assert "File too large" in sh(line, cwd=session.path, env=env).stderr
+    status = session.status()
+    assert status[""] == "failed" and "x.mp3" in status["error"] and status["hint"]
+    with contextlib.suppress(OSError):
+        uploads_ended(session)
+    assert len(backend.requests("upload")) == uploads
+    # A smaller one in its place is whole.
+    assert sh("head -c 500000 $SRC > inputs/x.mp3", cwd=session.path, env=env).returncode == 0
+    assert backend.content(backend.files()[-1]) == recording.read_bytes()[:500_000]
+    assert len(backend.requests("upload")) == uploads + 1
+
+
+@pytest.mark.mount(cache_size="1M")
+def test_what_found_room_is_not_uploaded(backend, session, recording):
+    done = run(["cp", recording, session.inputs])
+    assert done.returncode == 1 and "No space left" in done.stderr
+    assert "room" in session.status()["hint"]
+    nothing_left(backend, session)
+
+
+@pytest.mark.mount(max_upload="1M")
+def test_written_after_all(backend, session, recording):
+    """What a write had to leave out is there when it comes in another way."""
+    data = recording.read_bytes()[:1_000_000]
+    with open(session.inputs / "x.mp3", "wb", buffering=0) as file:
+        with pytest.raises(OSError):
+            os.pwrite(file.fileno(), b"a bit too much", len(data) - 1)
+        file.write(data)
+    uploaded_once(backend, session, "x.mp3", data)
 
 
 @pytest.mark.backend("--max-upload", "1000")
