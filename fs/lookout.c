@@ -21,13 +21,14 @@
 
 #include "clock.h"
 #include "names.h"
+#include "sniffers.h"
 #include "watchers.h"
 
 #define NAME "lipsync-lookout"
 #define STACK_BYTES (256u << 10)
 #define QUESTIONS 3 /* the descriptor on which they come, in the lookout */
 
-enum what { LOOK, IS_KILLED, SIGNAL, IS_WATCHED, DETACH };
+enum what { LOOK, IS_KILLED, SIGNAL, IS_SNIFFER, IS_WATCHED, DETACH };
 
 struct question {
     enum what what;
@@ -84,6 +85,8 @@ static unsigned char find_out(const struct question *q)
         return closer_is_killed(q->tid);
     case SIGNAL:
         return (unsigned char)closer_signal(q->tid);
+    case IS_SNIFFER:
+        return sniffers_look(q->tid);
     case IS_WATCHED:
         return watchers_look(q->device);
     case DETACH:
@@ -391,6 +394,13 @@ enum closer_signal lookout_signal(pid_t tid)
     if (r < 0)
         return r == -ETIMEDOUT ? CLOSER_SIGNAL_NONE : CLOSER_SIGNAL_ENDS;
     return (enum closer_signal)r;
+}
+
+bool lookout_is_sniffer(pid_t tid)
+{
+    struct question q = {.what = IS_SNIFFER, .tid = tid};
+
+    return ask(&q, LOOKOUT_MS) == true;
 }
 
 bool lookout_is_watched(dev_t device)

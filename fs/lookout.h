@@ -1,7 +1,7 @@
 /*
  * A process of its own for what a confined program (confine.h) cannot do any more: looking into
- * other processes (closer.h, watchers.h), which Landlock forbids its captives, and unmounting, for
- * which fusermount3 needs privileges.
+ * other processes (closer.h, sniffers.h, watchers.h), which Landlock forbids its captives, and
+ * unmounting, for which fusermount3 needs privileges.
  *
  * It is forked before anything worth protecting is in memory, hears of nothing but questions, and
  * ends when the program does, however that is. It holds no descriptor of the mount, so a program
@@ -52,6 +52,9 @@ bool lookout_is_killed(pid_t tid);
 /* closer_signal. Not in time: CLOSER_SIGNAL_NONE, so one looks again; no lookout any more:
  * CLOSER_SIGNAL_ENDS. */
 enum closer_signal lookout_signal(pid_t tid);
+
+/* sniffers_look; without an answer: no. */
+bool lookout_is_sniffer(pid_t tid);
 
 /* watchers_look. Without an answer: yes. */
 bool lookout_is_watched(dev_t device);

@@ -170,6 +170,36 @@ def test_noatime_before_any_answer(backend, mount, name):
     backend.no_faults()
 
 
+# Opens state.json as libraries of file managers do: by a thread with a name of its own, of a process of this name.
+SNIFFER = """
+import ctypes, os, sys, threading
+libc = ctypes.CDLL(None)
+libc.prctl(15, sys.argv[1].encode(), 0, 0, 0)
+def look():
+    libc.prctl(15, b"pool", 0, 0, 0)
+    print(open(sys.argv[2]).read(), end="")
+thread = threading.Thread(target=look)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize("name", ["pcmanfm", "dolphin"])
+def test_some_file_managers_are_not_asked_for(backend, edited, name):
+    """Those that open what they list; of other files they get a fresh answer, as everybody does."""
+    fresh = edited.text("state.json")
+    nothing_to_share(backend)
+    before = len(backend.requests())
+    for _ in range(10):
+        assert run(["/usr/bin/python3", "-c", SNIFFER, name, edited / "state.json"]).stdout == fresh
+    assert len(backend.requests()) == before
+    for other, file in (("pcman", "state.json"), (name, "timeline.txt")):
+        nothing_to_share(backend)
+        before = len(backend.requests("state"))
+        assert run(["/usr/bin/python3", "-c", SNIFFER, other, edited / file]).returncode == 0
+        assert len(backend.requests("state")) == before + 1
+
+
 def test_kept_fresh_in_the_background(backend, edited):
     """After an edit, whoever does not ask sees what it did."""
     edited.say('add the title "Changed"')
