@@ -139,6 +139,19 @@ def session(mount):
     return mount.session()
 
 
+FILM_S = 25
+
+
+@pytest.fixture
+def film(session, media, tmp_path):
+    """A session whose output is long enough to seek in."""
+    media_files.film(media / "clip.mp4", tmp_path / "film.mp4", FILM_S // media_files.CLIP_S + 1)
+    shutil.copy(tmp_path / "film.mp4", session.inputs)
+    session.say(f"trim to {FILM_S} s")
+    assert "output.mp4 is ready" in session.reply()
+    return session
+
+
 @pytest.fixture
 def slow(backend):
     """Every message is answered in three pieces, over some seconds."""

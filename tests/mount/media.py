@@ -30,6 +30,11 @@ def make(where):
     ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64", "-frames:v", 1, where / "title.png")
 
 
+def film(clip, path, times):
+    """A longer one: the clip again and again."""
+    ffmpeg("-stream_loop", times - 1, "-i", clip, "-c", "copy", path)
+
+
 def lengthen(path, size):
     """An MP4 file, by a last box of nothing."""
     with open(path, "r+b") as file:
