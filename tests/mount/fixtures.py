@@ -49,7 +49,7 @@ def pytest_terminal_summary(terminalreporter):
     if rows:
         terminalreporter.section("programs")
     for row in sorted(rows, key=lambda r: r.nodeid):
-        terminalreporter.write_line(f"{row.outcome:8}{row.nodeid.rsplit('/', 1)[-1]}")
+        terminalreporter.write_line(f"{row.outcome:8}{row.nodeid[row.nodeid.index('test_programs_'):]}")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -104,7 +104,7 @@ def slow_source(tmp_path, media):
     slow.mkdir()
     clip = shutil.copy(media / "clip.mp4", plain)
     media_files.lengthen(clip, 40_000_000)
-    program = Program(["bindfs", "-f", "--read-rate=2M", plain, slow], None, tmp_path / "bindfs.log")
+    program = Program(["bindfs", "-f", "--no-allow-other", "--read-rate=2M", plain, slow], None, tmp_path / "bindfs.log")
     try:
         wait_for("the slow folder", lambda: is_mounted(slow))
         yield slow

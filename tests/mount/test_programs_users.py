@@ -157,25 +157,33 @@ def test_strangers_see_nothing(user):
         assert done.returncode != 0 and "Permission denied" in done.stderr
 
 
+# What a stranger may do in a session, and each of what he may not.
+LOOKS = "ls | grep -qx instruct && cmp $MEDIA/voice.mp3 inputs/voice.mp3 && cat status.txt history.txt state.json credits"
+CHANGES = ("echo x > instruct", "mkdir ../mine", "cp /bin/true inputs/x.mp4", "rm inputs/voice.mp3", "rmdir .", "mv ../s ../t",
+           "touch inputs/voice.mp3", "echo >> inputs/voice.mp3", "chmod 777 instruct", "truncate -s 0 inputs/voice.mp3")
+HELD_TO_THE_MODES = "\n".join([f"{LOOKS} || exit 1", *(f"if {line}; then echo '{line} was allowed' >&2; exit 1; fi" for line in CHANGES)])
+
+
 @NEEDS_ROOT
-@pytest.mark.mount(allow_other=True)
-def test_allow_other(session, media, place):
+@pytest.mark.parametrize("user", [0, NOBODY])
+def test_allow_other(backend, place, media, device, user):
     """The kernel judges by the modes: a stranger may look and read, and change nothing."""
-    for directory in [session.path.parent.parent, *session.path.parent.parent.parents]:
-        if not os.stat(directory).st_mode & 1:
-            os.chmod(directory, os.stat(directory).st_mode | 0o011)
-    assert run(["cp", media / "voice.mp3", session.inputs]).returncode == 0
-    stranger = becoming(STRANGER)
-    assert set(run([*stranger, "ls", session.path]).stdout.split()) >= {"inputs", "instruct", "status.txt"}
-    assert run([*stranger, "cmp", media / "voice.mp3", session.inputs / "voice.mp3"]).returncode == 0
-    for name in ("status.txt", "history.txt", "state.json", "credits"):
-        done = run([*stranger, "cat", session / name])
-        assert done.returncode == 0 and done.stdout, done.stderr
-    for line in ("echo x > instruct", "mkdir ../mine", "cp /bin/true inputs/x.mp4", "rm inputs/voice.mp3", "rmdir .",
-                 "mv ../s ../t", "touch inputs/voice.mp3", "echo >> inputs/voice.mp3", "chmod 777 instruct"):
-        done = run([*stranger, "/bin/sh", "-c", line], cwd=session.path)
-        assert done.returncode != 0, line
-    assert os.listdir(session.inputs) == ["voice.mp3"]
+    point = place / "mount"
+    point.mkdir()
+    for path in (place, point):
+        os.chown(path, user, user)
+    place.chmod(0o755)
+    (place / "fuse.conf").write_text("user_allow_other\n")
+    options = f"allow_other,api={backend.url},state_dir={place}/state,cache_dir={place}/cache"
+    owner, stranger = " ".join(becoming(user)), " ".join(becoming(STRANGER))
+    does = f"""mount --bind {place}/fuse.conf /etc/fuse.conf && {owner} {BUILD_DIR}/bin/lipsyncfs -o {options} $P || exit 1
+{owner} sh -c 'mkdir $P/s && cp $MEDIA/voice.mp3 $P/s/inputs' && cd $P/s && {stranger} sh -c "$HELD_TO_THE_MODES" && ls inputs; r=$?
+cd / && {owner} fusermount3 -u $P && flock {place}/state/lock true && exit $r"""
+    env = {**clean_environment(place / "home"), "P": str(point), "MEDIA": str(media), "HELD_TO_THE_MODES": HELD_TO_THE_MODES}
+    done = run(["unshare", "-m", "/bin/sh", "-c", does], env=env, timeout=40)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("\nvoice.mp3\n")
+    assert [f["name"] for f in backend.files()] == ["voice.mp3"]
 
 
 def mounted_by(command, point):
@@ -210,8 +218,10 @@ def test_mount_command(backend, place, media, way):
 
 
 @NEEDS_ROOT
-@pytest.mark.parametrize("user, command", [(NOBODY, "mount $P"), (0, "mount $P"), (0, "mount -t fuse.lipsyncfs -o $O lipsyncfs $P")])
-def test_installed(backend, place, media, device, user, command):
+@pytest.mark.parametrize("user, command, end", [
+    (NOBODY, "mount $P", "fusermount3 -u $P"), (NOBODY, "mount $P", "umount $P"), (0, "mount $P", "umount $P"),
+    (0, "mount -t fuse.lipsyncfs -o $O lipsyncfs $P", "fusermount3 -u $P")])
+def test_installed(backend, place, media, device, user, command, end):
     """The program in a directory of programs, a line in /etc/fstab, and a user who need not be root."""
     for name in ("bin", "mount"):
         (place / name).mkdir()
@@ -221,7 +231,7 @@ def test_installed(backend, place, media, device, user, command):
     options = f"api={backend.url},state_dir={place}/state,cache_dir={place}/cache"
     (place / "fstab").write_text(f"lipsyncfs {place}/mount fuse.lipsyncfs {options},noauto,user 0 0\n")
     does = f"{command} && mkdir $P/s && cp {media}/voice.mp3 $P/s/inputs; r=$?; " \
-           f"fusermount3 -u $P && flock {place}/state/lock true && exit $r"
+           f"{end} && flock {place}/state/lock true && exit $r"
     script = f'mount --bind {place}/fstab /etc/fstab && mount --bind {place}/bin /usr/local/bin && exec "$@"'
     done = run(["unshare", "-m", "/bin/sh", "-c", script, "sh", *becoming(user), "/bin/sh", "-c", does],
                env={**clean_environment(place / "home"), "P": str(place / "mount"), "O": options})
@@ -233,6 +243,7 @@ NAMESPACES = {
     "pid": "unshare -pf --mount-proc",
     "pid, its own /proc unmounted": "unshare -pf",
     "mount": "unshare -m",
+    "user": "unshare -Ur",
     "user and pid": "unshare -Urpf --mount-proc",
 }
 
