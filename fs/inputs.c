@@ -313,6 +313,19 @@ static void refuse_renamed(struct input *in)
 
 /* ---- renaming ---- */
 
+/* The backend shall know it, by the name that it has now. */
+static void send_renamed(struct input *in)
+{
+    bool media = names_is_media(in->name) && !names_is_temporary(in->name);
+
+    if (media && in->error == EBADMSG)
+        refuse_renamed(in);
+    else if (media)
+        upload_start(in, NULL);
+    else if (!in->upload) /* whoever closed it waits for that */
+        in->state = INPUT_TEMPORARY;
+}
+
 void input_rename(struct input *in, struct input *target, char *name)
 {
     struct session *s = in->session;
@@ -324,14 +337,8 @@ void input_rename(struct input *in, struct input *target, char *name)
     in->name = name;
     HASH_ADD_KEYPTR(hh_name, s->inputs, in->name, strlen(in->name), in);
     in->ctime = s->inputs_changed = clock_now();
-    if (in->content && !in->upload && !in->dirty) {
-        if (names_is_temporary(name) || !names_is_media(name))
-            in->state = INPUT_TEMPORARY;
-        else if (in->error == EBADMSG)
-            refuse_renamed(in);
-        else
-            upload_start(in, NULL); /* the backend shall know it, by this name */
-    }
+    if (in->link ? in->state == INPUT_FAILED : in->content && !in->dirty)
+        send_renamed(in);
     store_save(s, NULL, NULL);
 }
 

@@ -537,6 +537,34 @@ def test_progress(backend, session, media):
     session.wait_status("idle")
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_renamed_on_its_way(backend, session, media, waits):
+    """The backend shall know it by the name that it has in the end."""
+    backend.fault("upload", hold=True)
+    name = "x.mp4" if waits else "x.mp4.part"
+    with ended(spawn(["cp", media / "clip.mp4", session.inputs / name])) as copy:
+        if not waits:
+            assert copy.wait(10) == 0
+            os.rename(session.inputs / name, session.inputs / "x.mp4")
+        wait_for("the upload", lambda: backend.held("upload"))
+        os.rename(session.inputs / "x.mp4", session.inputs / "y.mp4")
+        backend.no_faults()
+        assert copy.wait(10) == 0
+    uploads_ended(session)
+    assert backend.files()[-1]["name"] == "y.mp4"
+    assert backend.content(backend.files()[-1]) == (media / "clip.mp4").read_bytes()
+
+
+def test_a_renamed_link_is_tried_again(backend, session, web):
+    backend.fault("upload", times=1, code=4001)
+    os.symlink(f"{web}/clip.mp4", session.inputs / "x.mp4")
+    with pytest.raises(OSError):
+        uploads_ended(session)
+    os.rename(session.inputs / "x.mp4", session.inputs / "y.mp4")
+    uploads_ended(session)
+    assert len(backend.files()) == 1 and "upload" not in session.status()
+
+
 def test_sparse_file(backend, session, tmp_path):
     """All holes: nothing is ever written to it, and yet it has a content."""
     assert sh(f"truncate -s 100k {tmp_path}/x.mp3 && cp --sparse=always {tmp_path}/x.mp3 {session.inputs}").returncode in (0, 1)
