@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from harness import Program, run, wait_for
+from harness import Program, ended, run, spawn, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a Samba server of its own")
 PASSWORD = "of no use"
@@ -34,9 +34,11 @@ class Share:
                                dict(os.environ), directory / "samba.log")
         wait_for("the share", lambda: self.do("ls").returncode == 0)
 
+    def client(self, *lines):
+        return ["smbclient", "-p", self.port, "-U", f"root%{PASSWORD}", "//127.0.0.1/lipsync", "-c", "; ".join(lines)]
+
     def do(self, *lines, cwd="/"):
-        return run(["smbclient", "-p", self.port, "-U", f"root%{PASSWORD}", "//127.0.0.1/lipsync", "-c", "; ".join(lines)],
-                   cwd=cwd, timeout=40)
+        return run(self.client(*lines), cwd=cwd, timeout=40)
 
     def says(self, *lines, cwd="/"):
         done = self.do(*lines, cwd=cwd)
@@ -70,6 +72,36 @@ def test_the_whole_way(backend, mount, share, media, tmp_path):
     assert os.listdir(mount.point / "t/inputs") and not session.exists()
     assert len(backend.requests("upload")) == 2
     assert backend.messages() == ["sync this voiceover to the speaker"]
+
+
+def put(media, *before):
+    return [*before, f"lcd {media}", "cd s\\inputs", "put voice.wav"]
+
+
+def test_a_long_upload(backend, session, share, media):
+    """The client waits for it, other clients do not."""
+    backend.fault("upload", hold=True)
+    with ended(spawn(share.client(*put(media, "timeout 120")))) as client:
+        wait_for("the upload", lambda: backend.held("upload"))
+        assert "voice.wav" in share.says("ls s\\inputs\\*")
+        assert "instruct" in share.says("ls s\\*")
+        assert client.poll() is None
+        backend.no_faults()
+        assert client.wait(20) == 0, client.stdout.read()
+    assert [backend.content(f) for f in backend.files()] == [(media / "voice.wav").read_bytes()]
+
+
+def test_a_client_without_patience(backend, session, share, media):
+    """It says that it failed; the share has the file, so the upload goes on."""
+    backend.fault("upload", hold=True)
+    done = share.do(*put(media, "timeout 2"))
+    assert "NT_STATUS_IO_TIMEOUT" in done.stdout + done.stderr
+    assert session.status()[""] == "uploading"
+    backend.no_faults()
+    wait_for("the upload", backend.files)
+    session.wait_status("idle")
+    assert [backend.content(f) for f in backend.files()] == [(media / "voice.wav").read_bytes()]
+    assert len(backend.requests("upload")) == 1
 
 
 @pytest.mark.parametrize("line, words", [
