@@ -424,6 +424,7 @@ static void finish_unfit(struct input *in, int error)
         in->cut = goes;
         return;
     }
+    upload_cancel(in, error);
     b = freeze(in);
     in->state = INPUT_FAILED;
     in->error = incomplete ? EBADMSG : error;
