@@ -10,6 +10,8 @@
 /* Fragmented files have some boxes a second; nothing that is allowed to be uploaded has as many. */
 #define STEPS_MAX 100000
 
+#define BOX_HEAD 8 /* bytes: the size and the type of a box */
+
 /* Writers that cannot seek back leave sizes from here up (sox, espeak-ng), or 0. */
 #define RIFF_PLACEHOLDER 0x7f000000u
 
@@ -81,7 +83,7 @@ struct box {
 /* 1: a box. 0: nothing to be judged. -EBADMSG: the file ends inside the header. */
 static int read_box(int fd, uint64_t offset, uint64_t left, struct box *out)
 {
-    static const unsigned char zeros[8];
+    static const unsigned char zeros[BOX_HEAD];
     unsigned char head[16];
     size_t len = left < sizeof(head) ? (size_t)left : sizeof(head);
     ssize_t n = read_at(fd, head, len, offset);
@@ -89,8 +91,8 @@ static int read_box(int fd, uint64_t offset, uint64_t left, struct box *out)
     if (n < 0)
         return (int)n;
     if ((size_t)n < len)
-        return 0; /* shorter than we were told: it changes under us */
-    if (len < 8)  /* QuickTime may close a list with a zero size */
+        return 0;       /* shorter than we were told: it changes under us */
+    if (len < BOX_HEAD) /* QuickTime may close a list with a zero size */
         return memcmp(head, zeros, len) == 0 ? 0 : -EBADMSG;
     memcpy(out->type, head + 4, 4);
     out->size = be32(head);
@@ -102,7 +104,7 @@ static int read_box(int fd, uint64_t offset, uint64_t left, struct box *out)
         out->size = (uint64_t)be32(head + 8) << 32 | be32(head + 12);
         if (out->size < 16)
             return 0;
-    } else if (out->size != 0 && out->size < 8) {
+    } else if (out->size != 0 && out->size < BOX_HEAD) {
         return 0;
     }
     return is_type(out->type);
@@ -188,7 +190,7 @@ int container_check(int fd, off_t size, const char *name)
     unsigned char head[12] = {0};
     ssize_t n;
 
-    if (size < (off_t)sizeof(head))
+    if (size < BOX_HEAD)
         return 0;
     n = read_at(fd, head, sizeof(head), 0);
     if (n < 0)
