@@ -23,6 +23,7 @@ WAITS = {
     "open of state.json": ("state", 'go(); call("open", d + "/state.json", os.O_RDONLY)'),
     "open of timeline.txt": ("state", 'go(); call("open", d + "/timeline.txt", os.O_RDONLY)'),
     "open of credits": ("credits", 'go(); call("open", d + "/credits", os.O_RDONLY)'),
+    "open of an input that the cache has dropped": ("media", 'go(); call("open", d + "/inputs/0.mp3", os.O_RDONLY)'),
 }
 PRELUDE = """
 import ctypes, os, signal, sys
@@ -53,11 +54,17 @@ else:
 """
 
 
+pytestmark = pytest.mark.mount(cache_size="1M")
+
+
 @pytest.fixture(params=WAITS, ids=list(WAITS))
 def waiter(request, backend, session):
     """A process that waits."""
     endpoint, action = WAITS[request.param]
     session.wait_status("idle")
+    if endpoint == "media":
+        for number in range(4):
+            (session.inputs / f"{number}.mp3").write_bytes(b"sound" * 100_000)
     # Queries within a second share an answer, and this one is to wait for its own.
     wait_for("a second without queries", lambda: backend.quiet(1.2))
     if endpoint is None:

@@ -95,6 +95,7 @@ def shared(tmp_path_factory, media):
 
 
 def digest(line, shared, tmp_path, name):
+    (tmp_path / "x").unlink(missing_ok=True)  # copies may be as read-only as what they are of
     done = sh(f"({line}) | sha256sum", env={**os.environ, "F": str(shared / name), "T": str(tmp_path), "HOME": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     return done.stdout.split()[0]
