@@ -16,10 +16,10 @@ struct parked {
     UT_hash_handle hh;
 
     bool waiting, patient;
+    TAILQ_ENTRY(parked) waiting_link;
     TAILQ_ENTRY(parked) link;
     struct parked_list *list;
-    TAILQ_ENTRY(parked) timed;
-    int64_t deadline_ms;
+    struct timer deadline; /* armed: it has one */
     TAILQ_ENTRY(parked) interrupted_link;
     bool interrupted;
     park_give_up_fn *give_up;
@@ -98,9 +98,8 @@ static void unwait(struct fs *fs, struct parked *p)
     if (!p->waiting)
         return;
     TAILQ_REMOVE(p->list, p, link);
-    if (p->deadline_ms)
-        TAILQ_REMOVE(&fs->park.timed, p, timed);
-    p->deadline_ms = 0;
+    TAILQ_REMOVE(&fs->park.waiting, p, waiting_link);
+    timers_stop(&fs->park.deadlines, &p->deadline);
     p->waiting = false;
 }
 
@@ -110,13 +109,13 @@ void park_wait(struct fs *fs, struct parked *p, struct parked_list *list, int64_
     unwait(fs, p);
     p->waiting = true;
     p->list = list;
-    p->deadline_ms = deadline_ms;
     p->give_up = give_up;
     p->owner = owner;
     TAILQ_INSERT_TAIL(list, p, link);
+    TAILQ_INSERT_TAIL(&fs->park.waiting, p, waiting_link);
     if (deadline_ms)
-        TAILQ_INSERT_TAIL(&fs->park.timed, p, timed);
-    if (deadline_ms || p->interrupted)
+        timers_set(&fs->park.deadlines, &p->deadline, deadline_ms);
+    if (timers_first(&fs->park.deadlines) == &p->deadline || p->interrupted)
         pthread_cond_signal(&fs->park.wake);
 }
 
@@ -205,22 +204,26 @@ void park_set_patient(struct parked *p)
 
 void park_give_up_all(struct fs *fs, int error, bool patient)
 {
-    struct parked *p, *next;
+    struct parked *p, mark;
     bool again;
 
     fs_lock(fs);
     fs->closing = true;
     do {
-        /* Giving one up may answer others: begin anew after each. */
+        /* Giving one up may answer others, or let it wait for something else: always the first one,
+         * up to a mark, and who stays goes behind it. */
         again = false;
-        HASH_ITER(hh, fs->park.by_id, p, next)
-        {
-            if (p->waiting && (patient || !p->patient)) {
+        TAILQ_INSERT_TAIL(&fs->park.waiting, &mark, waiting_link);
+        while ((p = TAILQ_FIRST(&fs->park.waiting)) != &mark) {
+            if (patient || !p->patient) {
                 give_up(fs, p, error);
                 again = true;
-                break;
+            } else {
+                TAILQ_REMOVE(&fs->park.waiting, p, waiting_link);
+                TAILQ_INSERT_TAIL(&fs->park.waiting, p, waiting_link);
             }
         }
+        TAILQ_REMOVE(&fs->park.waiting, &mark, waiting_link);
     } while (again);
     fs_unlock(fs);
 }
@@ -269,21 +272,12 @@ static void look(struct fs *fs, const struct looks *looks)
 /* Ends what is over its time; returns the next deadline, 0: none. */
 static int64_t expire(struct fs *fs)
 {
-    int64_t now = clock_ms(), next = 0;
-    struct parked *p;
+    int64_t now = clock_ms();
+    struct timer *first;
 
-again:
-    TAILQ_FOREACH(p, &fs->park.timed, timed)
-    {
-        if (p->deadline_ms <= now) {
-            give_up(fs, p, ETIMEDOUT);
-            next = 0;
-            goto again;
-        }
-        if (!next || p->deadline_ms < next)
-            next = p->deadline_ms;
-    }
-    return next;
+    while ((first = timers_first(&fs->park.deadlines)) && first->due_ms <= now)
+        give_up(fs, container_of(first, struct parked, deadline), ETIMEDOUT);
+    return first ? first->due_ms : 0;
 }
 
 static void *attend(void *arg)
@@ -328,7 +322,7 @@ int park_start(struct fs *fs)
     pthread_condattr_t attr;
     int r;
 
-    TAILQ_INIT(&fs->park.timed);
+    TAILQ_INIT(&fs->park.waiting);
     TAILQ_INIT(&fs->park.interrupted);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -19,6 +19,8 @@
 #ifndef LIPSYNCFS_PARK_H
 #define LIPSYNCFS_PARK_H
 
+#include "timers.h"
+
 #define PARK_MAX 100000 /* waiting requests; more get ENOMEM */
 #define PARK_LOOK_MS 20 /* between two looks at an interrupted process */
 
@@ -30,7 +32,8 @@ struct park {
     struct parked *by_id; /* uthash */
     uint64_t last_id;
     size_t count;
-    TAILQ_HEAD(, parked) timed;       /* waiting, with a deadline */
+    TAILQ_HEAD(, parked) waiting;
+    struct timers deadlines;          /* of those that wait */
     TAILQ_HEAD(, parked) interrupted; /* waiting or about to, told of a signal */
     pthread_cond_t wake;
     pthread_t attendant;

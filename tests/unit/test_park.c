@@ -158,6 +158,43 @@ static void test_as_many_as_there_may_be(void **state)
     free(reqs);
 }
 
+/* Uploads wait, and a deadline comes for each of as many others: none looks at all the rest. */
+static void test_ends_among_many(void **state)
+{
+    struct fuse_req *reqs = calloc(PARK_MAX, sizeof(*reqs));
+    size_t half = PARK_MAX / 2;
+    int64_t soon;
+
+    (void)state;
+    assert_non_null(reqs);
+    for (size_t i = 0; i < half; i++) {
+        struct parked *p = wait_in_list(&reqs[i], 0);
+
+        fs_lock(&fs);
+        park_set_patient(p);
+        fs_unlock(&fs);
+    }
+    for (size_t i = half; i < PARK_MAX; i++)
+        assert_non_null(wait_in_list(&reqs[i], clock_ms() + 3600 * 1000));
+    park_give_up_all(&fs, ESHUTDOWN, false);
+    assert_int_equal(fs.park.count, half);
+
+    fs_lock(&fs);
+    soon = clock_ms() + 20;
+    for (size_t i = 0; i < half; i++)
+        park_wait(&fs, TAILQ_FIRST(&list), &list, soon + (int64_t)(i * 7919 % 997), NULL, NULL);
+    fs_unlock(&fs);
+    for (size_t i = 0; i < half; i++)
+        await_answer(&reqs[i]);
+    park_give_up_all(&fs, ESHUTDOWN, true);
+    assert_int_equal(fs.park.count, 0);
+    for (size_t i = 0; i < PARK_MAX; i++) {
+        assert_int_equal(reqs[i].answers, 1);
+        assert_int_equal(reqs[i].error, i < half ? ETIMEDOUT : ESHUTDOWN);
+    }
+    free(reqs);
+}
+
 static void test_deadlines(void **state)
 {
     struct fuse_req late = {0}, soon = {0}, never = {0};
@@ -221,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_as_many_as_there_may_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ends_among_many, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadlines, setup, teardown),
         cmocka_unit_test_setup_teardown(test_only_signals_that_end_interrupt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_patient_ones_stay, setup, teardown),
