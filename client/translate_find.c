@@ -1,5 +1,7 @@
 #include "translate_find.h"
 
+#include <strings.h>
+
 #define STEP_UNITS_MAX 8 /* of ", then Blur" */
 
 /* Something that an instruction can be given "in", "on" or "with". */
@@ -43,11 +45,11 @@ static bool drops_upload(const struct sentence *s, size_t verb, const struct obj
     return false;
 }
 
+/* "By clicking" */
 static bool is_means(const struct sentence *s, size_t verb)
 {
     const struct unit *u = &s->unit[verb ? verb - 1 : 0];
-    return verb && u->class == WORD_CHAIN && u->end - u->start == 2 &&
-           words_character(s, verb - 1) == 'b';
+    return verb && u->end - u->start == 2 && !strncasecmp(s->text + u->start, "by", 2);
 }
 
 static enum advice decide(const struct sentence *s, size_t verb, const struct stance *st,
