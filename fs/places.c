@@ -107,15 +107,16 @@ static bool is_below(const char *path, const char *dir)
 
 bool places_is_inside(const char *path, const char *dir)
 {
-    char *copy = strdup(path), *real, *slash;
+    char *copy = strdup(path), *real = NULL, *slash;
     bool inside;
 
-    if (!copy)
-        return false;
-    /* What does not exist yet will come where the part of its path is that does. */
-    while (!(real = realpath(copy, NULL)) && (slash = strrchr(copy, '/')) && slash > copy)
-        *slash = '\0';
-    inside = strcmp(real ? real : "/", dir) == 0 || is_below(real ? real : "/", dir);
+    /* What does not exist yet will come where the part of its path is that does. A mount point that
+     * a crash left behind cannot be resolved: its name tells. */
+    while (copy && !(real = realpath(copy, NULL)) && errno != ENOMEM && strcmp(copy, dir) != 0) {
+        slash = strrchr(copy, '/');
+        slash[slash == copy] = '\0';
+    }
+    inside = !real || strcmp(real, dir) == 0 || is_below(real, dir);
     free(real);
     free(copy);
     return inside;

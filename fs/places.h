@@ -24,7 +24,7 @@ bool places_is_descriptor(const char *mountpoint);
 char *places_mountpoint(const char *arg);
 
 /* Is `path`, absolute and not necessarily there, the same as `dir`, or below it? The links of `dir`
- * are resolved. */
+ * are resolved. True if there is no memory to tell. */
 bool places_is_inside(const char *path, const char *dir);
 
 /* The X-Skill-Platform of the protocol, from where the program is installed: "clawhub", "cursor" or
