@@ -85,8 +85,8 @@ struct wire_files {
 bool wire_read_files(const struct wire_answer *a, struct wire_files *out, struct fault *fault);
 void wire_files_release(struct wire_files *files);
 
-/* The exact bytes of `data.state`, pointing into the body; "null" for a session that has none yet.
- */
+/* The exact bytes of `data.state`, pointing into the body; "null" for a session that has none yet:
+ * the backend says null, one that leaves the state out makes no sense. */
 bool wire_read_state(const struct wire_answer *a, const char **state, size_t *len,
                      struct fault *fault);
 
