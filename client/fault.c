@@ -28,8 +28,8 @@ static const struct {
     [FAULT_CLIENT_ID] = {N_("The backend misses the client id."),
                          N_("Check the file client_id in ~/.config/nemovideo, or NEMO_CLIENT_ID."),
                          true},
-    [FAULT_PLAN] = {N_("The free plan does not allow this export. Credits are not the reason."),
-                    NULL, true},
+    [FAULT_PLAN] = {N_("The free plan does not allow this. Credits are not the reason."), NULL,
+                    true},
     [FAULT_RATE] = {N_("The backend takes no more requests for the moment."), NULL, true},
     [FAULT_FORBIDDEN] = {N_("The backend refuses this request."), NULL, true},
     [FAULT_NOT_FOUND] = {N_("The backend does not have what was asked for."),
@@ -257,9 +257,9 @@ void fault_hint(const struct fault *f, const struct fault_context *who, char *ou
         break;
     case FAULT_PLAN:
         if (who->anonymous)
-            snprintf(out, size, _("Register or upgrade to export: %s"), link);
+            snprintf(out, size, _("Register or upgrade to go on: %s"), link);
         else
-            snprintf(out, size, _("Upgrade to export: %s"), who->web_url ? who->web_url : "");
+            snprintf(out, size, _("Upgrade to go on: %s"), who->web_url ? who->web_url : "");
         break;
     case FAULT_RATE:
         if (f->retry_after_s > 0)

@@ -39,9 +39,9 @@ MESSAGES = {
     "413": (refusal(status=413), errno.EFBIG, 1, "too large", "Trim or compress",
         "文件太大。", "请剪短或压缩后再复制进来。"),
     "402": (refusal(status=402), errno.EPERM, 1, "Credits are not the reason", "register?bind=anon_",
-        "免费套餐不允许这次导出，与积分无关。", "注册或升级后可以导出：http"),
+        "免费套餐不允许这样做，与积分无关。", "注册或升级后可以继续：http"),
     "code 402": (refusal(code=402), errno.EPERM, 1, "Credits are not the reason", "register?bind=anon_",
-        "免费套餐不允许这次导出，与积分无关。", "注册或升级后可以导出：http"),
+        "免费套餐不允许这样做，与积分无关。", "注册或升级后可以继续：http"),
     "403": (refusal(status=403), errno.EACCES, 1, "refuses this request", "register?bind=anon_",
         "后端拒绝了这个请求。", "注册后可以做更多：http"),
     "429": (refusal(status=429), errno.EAGAIN, 2, "no more requests", "again",
@@ -193,8 +193,8 @@ def test_export_402_is_not_about_credits(backend, session, media):
 @pytest.mark.mount(lang="zh", render="manual")
 def test_export_402_in_chinese(backend, session, media):
     status = refused_export(backend, session, media, "导出")
-    assert "免费套餐不允许这次导出，与积分无关。" in status["error"] and status["error"] in session.history()
-    assert status["hint"].startswith("注册或升级后可以导出：http") and status["hint"] in session.reply()
+    assert "免费套餐不允许这样做，与积分无关。" in status["error"] and status["error"] in session.history()
+    assert status["hint"].startswith("注册或升级后可以继续：http") and status["hint"] in session.reply()
 
 
 @pytest.mark.parametrize("wait_s, rule", [(0.4, {}), (1, {"retry_after": 1})], ids=["retry_wait", "Retry-After"])
