@@ -8,6 +8,7 @@
 #include <uuid/uuid.h>
 
 #include "inputs.h"
+#include "jsontext.h"
 #include "message.h"
 #include "names.h"
 #include "output.h"
@@ -116,7 +117,9 @@ static bool add_work(cJSON *o, const struct session *s)
         j = cJSON_AddObjectToObject(o, "render");
         if (!j || !add_text(j, "id", s->render->id) ||
             !add_u64(j, "fingerprint", s->render->fingerprint) ||
-            !cJSON_AddNumberToObject(j, "duration_ms", (double)s->render->duration_ms))
+            !cJSON_AddNumberToObject(j, "duration_ms", (double)s->render->duration_ms) ||
+            !cJSON_AddBoolToObject(j, "again", s->render->again) ||
+            !cJSON_AddBoolToObject(j, "renewed", s->render->renewed && !s->render->wants_uploads))
             return false;
     }
     if (s->output) {
@@ -320,6 +323,8 @@ static int read_work(struct session *s, const cJSON *o)
                            get_ms(j, "duration_ms"));
         if (r)
             return r;
+        s->render->again = get_bool(j, "again");
+        s->render->renewed = get_bool(j, "renewed");
     }
     j = cJSON_GetObjectItemCaseSensitive(o, "output");
     if (j) {
@@ -402,8 +407,11 @@ int record_read(struct fs *fs, const char *uuid, const char *text, struct sessio
     cJSON *o = cJSON_Parse(text);
     const char *name = get_text(o, "name");
     struct session *s = NULL;
+    struct jsontext value;
     int r = -EPROTO;
 
+    if (!o && !jsontext_parse(text, strlen(text), &value))
+        r = -ENOMEM; /* it could have been read */
     if (cJSON_IsObject(o) && get_ms(o, "version") == RECORD_VERSION && name && names_valid(name))
         r = free_name(fs, name, unique);
     if (!r)

@@ -69,6 +69,9 @@ void render_fail(struct render *n, const struct fault *f)
     if (f->kind == FAULT_CANCELLED)
         return; /* the mount is going away: the next one goes on */
     session_fault_text(s, f, words, hint);
+    /* The backend took it: what it does not have any more can be made again. */
+    if (f->kind == FAULT_NOT_FOUND && n->phase >= RENDER_WAITING)
+        snprintf(hint, ERROR_WORDS_MAX, "%s", _("Write export to instruct to try again."));
     snprintf(line, sizeof(line), _("There is no output.mp4: %s"), words);
     if (n->reply) {
         reply_line(s->fs, n->reply, "%s", line);
@@ -155,6 +158,7 @@ static void record(struct render *n)
     client_render_id(n->id);
     n->phase = RENDER_RECORDING;
     n->percent = -1;
+    n->restored = false;
     n->refs++;
     store_save(n->session, &n->saving, recorded);
 }
@@ -202,6 +206,8 @@ static void rendered(void *user, const struct fault *f, const char *url)
         render_fetch(n, url);
     } else if (f->kind == FAULT_SESSION && n->draft && !n->renewed) {
         renew(n);
+    } else if (f->kind == FAULT_NOT_FOUND && n->draft && n->restored) {
+        record(n);
     } else if (f->kind == FAULT_RENDER || f->kind == FAULT_NOT_FOUND) {
         if (!submit_again(n))
             render_fail(n, f);
@@ -355,6 +361,7 @@ void render_start(struct session *s, const struct state_news *news, struct reply
     if (s->output && s->output->fingerprint == s->fingerprint) {
         if (reply) {
             output_tell_ready(s, reply);
+            history_add(s, "output", _("output.mp4 is ready"));
             message_end_reply(s, reply);
         }
         if (closer)
@@ -409,6 +416,7 @@ int render_restore(struct session *s, const char *id, uint64_t fingerprint, int6
     n->fingerprint = fingerprint;
     n->duration_ms = duration_ms;
     n->phase = RENDER_WAITING;
+    n->restored = true;
     return 0;
 }
 

@@ -28,6 +28,7 @@ struct render {
     bool late;
     bool again;          /* the one new submission, after a failed render, was made */
     bool renewed;        /* the one new session was made */
+    bool restored;       /* of an earlier life, which may not have submitted it */
     bool wants_uploads;  /* goes again when the new session has the inputs */
     struct bytes *state; /* whose draft it is; NULL: of an earlier life that left none */
     const char *draft;   /* inside `state` */

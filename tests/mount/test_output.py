@@ -126,6 +126,7 @@ def test_export_while_current_renders_nothing(backend, ready):
     ready.say("Please export the video.")
     assert "output.mp4 is ready" in ready.reply()
     assert len(backend.requests("render")) == before
+    assert "output.mp4 is ready" in ready.history().split("instruct: Please export the video.")[1]
 
 
 def test_nothing_to_export(backend, session):

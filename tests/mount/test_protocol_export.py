@@ -121,6 +121,28 @@ def test_failed_twice(backend, session, media):
     assert session.status()[""] == "failed" and "The render failed" in session.history()
 
 
+def test_failed_twice_in_two_lives(backend, mount, session, media):
+    filmed(session, media)
+    backend.fault("render", render="fail", render_ms=2500)
+    say(session, TITLE)
+    wait_for("the second", lambda: len([r for r in backend.requests("render") if r["over"]]) == 2)
+    mount.crash()
+    mount.start()
+    session.wait_status("failed", timeout=30)
+    assert "The render failed" in session.status()["error"]
+    assert len(backend.requests("render")) == 2
+
+
+def test_a_video_that_is_gone(backend, session, media):
+    """The answers before it came from the right place."""
+    filmed(session, media)
+    backend.fault("media", path="/render", status=404)
+    backend.fault("download", status=404)
+    say(session, TITLE)
+    assert "There is no output.mp4: The backend does not have what was asked for." in session.reply()
+    assert session.status()["hint"] == "Write export to instruct to try again." and "NEMO_API_URL" not in session.reply()
+
+
 @pytest.mark.mount(render_timeout=0.5)
 def test_late(backend, session, media):
     """Reported, with the link; and it comes all the same."""

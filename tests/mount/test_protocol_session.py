@@ -161,6 +161,19 @@ def test_export_of_an_earlier_life_fails_twice(backend, mount, rendering):
     assert len(backend.requests("session")) == len(backend.requests("render")) == 2
 
 
+def test_export_renewed_in_an_earlier_life(backend, mount, rendering):
+    """The one new session was made: the next life makes no other."""
+    backend.fault("render", render_ms=300_000)
+    backend.fault("poll", code=1002, times=1)
+    wait_for("the second", lambda: len(backend.requests("render")) == 2)
+    mount.crash()
+    backend.fault("poll", code=1002)
+    mount.start()
+    rendering.wait_status("failed", timeout=30)
+    assert "There is no output.mp4: The backend does not know this session" in rendering.status()["error"]
+    assert len(backend.requests("session")) == len(backend.requests("render")) == 2
+
+
 @pytest.mark.parametrize("again", [False, True], ids=["same life", "next life"])
 def test_a_query_finds_out_while_a_render_runs(backend, mount, rendering, again):
     """The timeline of the new session is empty; no edit did that, and the render goes on."""
