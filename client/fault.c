@@ -194,7 +194,7 @@ void fault_words(const struct fault *f, char *out, size_t size)
 
     if (kind == FAULT_SERVER && f->code)
         snprintf(number, sizeof(number), _("The backend failed (error %d)."), f->code);
-    else if (kind == FAULT_SERVER && f->http)
+    else if (kind == FAULT_SERVER && f->http && fault_of_http(f->http) != FAULT_NONE)
         snprintf(number, sizeof(number), _("The backend failed (HTTP %d)."), f->http);
     if (*number)
         words = number;

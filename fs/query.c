@@ -85,7 +85,9 @@ static void state_known(void *user, const struct fault *f, const char *state, si
     if (f->kind == FAULT_NONE)
         state_news_init(&news, state, len);
     fs_lock(fs);
-    if (f->kind == FAULT_SESSION && !run->renewed && !s->removed) {
+    /* Only for somebody who waits: a refresh follows each new session, and would make the next one
+     * of a backend that does not know these either. */
+    if (f->kind == FAULT_SESSION && run->asked && !run->renewed && !s->removed) {
         run->renewed = true;
         session_lost(s, run->session_id);
         session_need(s, &run->need, connected);

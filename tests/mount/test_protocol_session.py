@@ -218,6 +218,19 @@ def test_twice_is_reported(backend, session, rule):
     assert "does not know this session" in session.reply()
 
 
+def test_twice_is_reported_of_a_query(backend, session):
+    """Of a backend that does not know its new sessions either, no more are asked for than there were calls."""
+    at_rest(backend, session)
+    backend.fault("state", code=1002)
+    with fails(errno.EREMOTEIO):
+        session.text("state.json")
+    assert session.status()[""] == "failed" and "does not know this session" in session.status()["error"]
+    with fails(errno.EREMOTEIO):
+        opened(session)
+    wait_for("a moment without requests", lambda: backend.quiet(1.2))
+    assert len(backend.requests("session")) <= 4
+
+
 @pytest.mark.parametrize("call", ["render", "poll"])
 def test_twice_is_reported_of_an_export(backend, session, media, call):
     filmed(session, media)

@@ -145,6 +145,9 @@ static void particular_words(void **state)
     f.http = 503;
     fault_words(&f, words, sizeof(words));
     assert_string_equal(words, "The backend failed (HTTP 503).");
+    f.http = 200; /* an envelope without success */
+    fault_words(&f, words, sizeof(words));
+    assert_string_equal(words, "The backend failed.");
     f.code = 7777;
     fault_words(&f, words, sizeof(words));
     assert_string_equal(words, "The backend failed (error 7777).");
