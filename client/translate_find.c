@@ -225,8 +225,9 @@ static size_t with_enumeration(const struct sentence *s, size_t verb, size_t end
     return end;
 }
 
-/* Asterisks that open inside and close outside, or the other way round, go with the instruction. */
-static void balance_emphasis(const struct sentence *s, struct hit *h)
+/* Asterisks that open inside and close outside, or the other way round, go with the instruction;
+ * but none before `from`. */
+static void balance_emphasis(const struct sentence *s, size_t from, struct hit *h)
 {
     size_t runs = 0;
     for (size_t i = h->first; i < h->end; i++) {
@@ -236,8 +237,8 @@ static void balance_emphasis(const struct sentence *s, struct hit *h)
     }
     if (runs % 2 == 0)
         return;
-    if (h->first && s->unit[h->first - 1].class == WORD_EMPHASIS) {
-        while (h->first && s->unit[h->first - 1].class == WORD_EMPHASIS)
+    if (h->first > from && s->unit[h->first - 1].class == WORD_EMPHASIS) {
+        while (h->first > from && s->unit[h->first - 1].class == WORD_EMPHASIS)
             h->first--;
     } else {
         while (h->end < s->count && s->unit[h->end].class == WORD_EMPHASIS)
@@ -337,6 +338,6 @@ bool find_hit(const struct sentence *s, const struct sentence_context *c, size_t
         h->first = from;
     while (h->first < verb && s->unit[h->first].class == WORD_STOP)
         h->first++;
-    balance_emphasis(s, h);
+    balance_emphasis(s, from, h);
     return true;
 }

@@ -10,6 +10,7 @@ struct writer {
     sentence_out_fn *out;
     void *user;
     size_t copied; /* bytes of the sentence that were dealt with */
+    size_t done;   /* units of it: a later hit begins behind them */
     unsigned wishes;
     bool pending; /* a hit that the next one may swallow */
     struct hit hit;
@@ -73,6 +74,7 @@ static void write_pending(struct writer *w)
         write_bytes(w, s->chinese ? "，" : " — ", s->chinese ? strlen("，") : strlen(" — "));
     write_advice(w, &said);
     w->copied = s->unit[h->end - 1].end;
+    w->done = h->end;
     w->hits++;
     if (said.advice == ADVICE_EXPORT) {
         w->wishes |= TRANSLATE_EXPORT;
@@ -185,7 +187,8 @@ unsigned sentence_rewrite(struct sentence_context *c, const char *text, size_t l
     size_t from = 0;
     for (size_t i = 0; i < s.count; i++) {
         struct hit h;
-        if (words_is_verb(&s.unit[i]) && find_hit(&s, c, i, from, &h)) {
+        size_t least = from > w.done ? from : w.done;
+        if (words_is_verb(&s.unit[i]) && find_hit(&s, c, i, least, &h)) {
             add_hit(&w, &h);
             if (is_part(h.advice) || h.first > i)
                 continue; /* there may be a whole instruction inside, or before it */
