@@ -245,6 +245,7 @@ NAMESPACES = {
     "mount": "unshare -m",
     "user": "unshare -Ur",
     "user and pid": "unshare -Urpf --mount-proc",
+    "user without a name there, and pid": "unshare -Upf --mount-proc",
 }
 
 
