@@ -139,10 +139,9 @@ static int read_task(pid_t tid, struct task *out)
  * exits: reading it of one inside execve() would wait. */
 static bool read_end(pid_t tid, unsigned int *flags, int *exit_code)
 {
-    char path[64], text[2048], *field;
+    char text[2048], *field;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", tid);
-    if (!descriptors_text(open(path, O_RDONLY | O_CLOEXEC), text, sizeof(text)))
+    if (!descriptors_process_text(tid, "stat", text, sizeof(text)))
         return false;
     /* The second field is the program's name, in brackets, and may hold anything. */
     field = strrchr(text, ')');

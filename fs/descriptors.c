@@ -25,13 +25,20 @@ bool descriptors_text(int fd, char *text, size_t size)
     return true;
 }
 
+bool descriptors_process_text(pid_t pid, const char *file, char *text, size_t size)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+    return descriptors_text(open(path, O_RDONLY | O_CLOEXEC), text, size);
+}
+
 bool descriptors_executing(pid_t pid)
 {
     unsigned long size, code;
-    char path[64], text[128];
+    char text[128];
 
-    snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-    if (!descriptors_text(open(path, O_RDONLY | O_CLOEXEC), text, sizeof(text)))
+    if (!descriptors_process_text(pid, "statm", text, sizeof(text)))
         return false;
     /* Those that exit, and the kernel's own, have no memory at all. */
     return sscanf(text, "%lu %*u %*u %lu", &size, &code) == 2 && size != 0 && code == 0;

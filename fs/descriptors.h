@@ -42,4 +42,7 @@ bool descriptors_executing(pid_t pid);
  * be a failed open's. */
 bool descriptors_text(int fd, char *text, size_t size);
 
+/* The same of /proc/<pid>/<file>; pid may be a thread's id. */
+bool descriptors_process_text(pid_t pid, const char *file, char *text, size_t size);
+
 #endif

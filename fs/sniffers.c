@@ -1,6 +1,5 @@
 #include "sniffers.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,12 +15,11 @@ static const char *const names[] = {
 /* The thread's process; its threads have names of their own. 0: gone. */
 static pid_t process_of(pid_t tid)
 {
-    char path[64], text[1024];
+    char text[1024];
     const char *field;
     pid_t pid;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", tid);
-    if (!descriptors_text(open(path, O_RDONLY | O_CLOEXEC), text, sizeof(text)))
+    if (!descriptors_process_text(tid, "status", text, sizeof(text)))
         return 0;
     /* In the program's name, which comes first, the kernel writes a newline as two characters. */
     field = strstr(text, "\nTgid:");
@@ -31,10 +29,9 @@ static pid_t process_of(pid_t tid)
 bool sniffers_look(pid_t tid)
 {
     pid_t pid = tid > 0 ? process_of(tid) : 0;
-    char path[64], name[64];
+    char name[64];
 
-    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-    if (pid <= 0 || !descriptors_text(open(path, O_RDONLY | O_CLOEXEC), name, sizeof(name)))
+    if (pid <= 0 || !descriptors_process_text(pid, "comm", name, sizeof(name)))
         return false;
     name[strlen(name) - 1] = '\0'; /* the newline */
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
