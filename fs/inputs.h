@@ -97,8 +97,9 @@ void input_rename(struct input *in, struct input *target, char *name);
 /* The writer is gone: what was written since goes, what was there before stays. */
 void input_abandon(struct input *in);
 
-/* Drops what waits in `previous`. */
+/* Drops what waits in `previous`. Its file goes at once, or once a record without it is on disk. */
 void input_drop_previous(struct input *in);
+void input_forget_previous(struct input *in);
 
 /* After a session was lost: what was there goes there again. How many. */
 size_t inputs_submit_again(struct session *s);
@@ -112,11 +113,13 @@ int inputs_report(struct session *s);
 /* Makes room in the cache: drops content that the backend can give back, longest unused first. */
 void inputs_evict(struct fs *fs, uint64_t bytes);
 
-/* ---- no lock; 0 (a count) or a negative errno; the first three in input_bytes.c ---- */
+/* ---- input_bytes.c; no lock; 0 (a count) or a negative errno ---- */
 
 int input_truncate(struct input *in, uint64_t size);
 ssize_t input_write(struct input *in, const void *data, size_t size, off_t offset);
 ssize_t input_read(struct input *in, void *data, size_t size, off_t offset);
+
+/* ---- closing.c; no lock ---- */
 
 /* A FLUSH of a handle open for writing: answers it, or parks it until the upload has ended. */
 void input_flush(struct input *in, struct parked *p);

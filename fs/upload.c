@@ -115,23 +115,25 @@ static void save(struct upload *u)
     store_save(u->input->session, &u->saving, saved);
 }
 
-void upload_tell(struct input *in, const struct fault *f)
+void upload_tell(struct input *in, const struct fault *f, const char *what_to_do)
 {
     char words[ERROR_WORDS_MAX], hint[ERROR_WORDS_MAX], line[2 * ERROR_WORDS_MAX];
     char name[NAMES_MAX + 1];
 
     session_fault_text(in->session, f, words, hint);
+    if (f->kind == FAULT_LOCAL && f->error == EBADMSG)
+        snprintf(words, sizeof(words), "%s", _("The file is cut short (a cancelled copy?)."));
     set_text(&in->words, words);
     input_shown_name(in, name);
     snprintf(line, sizeof(line), _("Upload of %s failed: %s"), name, words);
-    session_failed_words(in->session, line, hint);
+    session_failed_words(in->session, line, what_to_do ? what_to_do : hint);
 }
 
 static void fail(struct upload *u, const struct fault *f)
 {
     u->input->state = INPUT_FAILED;
     u->input->error = errnos_of(f);
-    upload_tell(u->input, f);
+    upload_tell(u->input, f, NULL);
     save(u);
 }
 

@@ -20,8 +20,9 @@ void upload_start(struct input *in, struct parked *closer);
 /* Ends the upload under way, if there is one; who waits gets `error`. */
 void upload_cancel(struct input *in, int error);
 
-/* Says in the session's and the input's own words why it is not at the backend. */
-void upload_tell(struct input *in, const struct fault *f);
+/* Says in the session's and the input's own words why it is not at the backend. `what_to_do`
+ * replaces the fault's own hint; may be NULL. */
+void upload_tell(struct input *in, const struct fault *f, const char *what_to_do);
 
 /* Were the program to end now, would its close not have succeeded, and the file not be there? */
 bool upload_is_tentative(const struct upload *u);

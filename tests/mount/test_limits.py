@@ -152,6 +152,26 @@ def test_the_cache_is_bounded(mount, session):
 
 
 @pytest.mark.mount(cache_size="1M")
+def test_the_longest_unused_makes_room(backend, mount, session):
+    """Of many small inputs as many go as there must, in the order of their use, whatever that of their making."""
+    count, size, large = 150, 5_000, 700_000
+    for number in range(count):
+        write(session.inputs / f"{number}.wav", noise(number, size))
+    for number in range(count):
+        os.utime(session.inputs / f"{number}.wav", (1_700_000_000 - number, 1_700_000_000))
+    write(session.inputs / "large.wav", noise(count, large))
+    kept = (1_000_000 - large) // size
+    wait_for("what was dropped to go", lambda: cached(mount) <= 1_000_000)
+    assert cached(mount) >= large + (kept - 1) * size
+    before = len(backend.requests("media"))
+    for number in range(kept - 1):
+        assert (session.inputs / f"{number}.wav").read_bytes() == noise(number, size)
+    assert len(backend.requests("media")) == before
+    assert (session.inputs / f"{count - 1}.wav").read_bytes() == noise(count - 1, size)
+    assert len(backend.requests("media")) == before + 1
+
+
+@pytest.mark.mount(cache_size="1M")
 def test_the_only_copy_stays(mount, session):
     """Of what never reached the backend nothing is dropped; there is no room for more then."""
     for number in range(2):
