@@ -103,10 +103,9 @@ static void finish(struct transfer *t)
     t->ops->done(t->user, t);
 }
 
-static void on_done(struct loop_easy *e, CURLcode code)
+/* It is not libcurl's any more: what became of it? */
+static void conclude(struct transfer *t, CURLcode code)
 {
-    struct transfer *t = container_of(e, struct transfer, e);
-
     t->attached = false;
     /* A fault that we found ourselves is nearer to the truth than what libcurl made of it. */
     if (code != CURLE_OK && t->fault.kind == FAULT_NONE) {
@@ -117,7 +116,19 @@ static void on_done(struct loop_easy *e, CURLcode code)
     }
     if (t->fault.kind == FAULT_NONE && !t->head_done)
         t->fault = fault_make(FAULT_PROTOCOL, NULL);
+}
+
+static void on_done(struct loop_easy *e, CURLcode code)
+{
+    struct transfer *t = container_of(e, struct transfer, e);
+
+    conclude(t, code);
     finish(t);
+}
+
+static void on_refused(struct timer *timer)
+{
+    finish(container_of(timer, struct transfer, stall));
 }
 
 static void on_stall(struct timer *timer)
@@ -256,6 +267,8 @@ static int on_seek(void *user, curl_off_t offset, int origin)
 
 void transfer_resume(struct transfer *t)
 {
+    CURLcode code;
+
     if (!t->paused || !t->attached)
         return;
     t->paused = false;
@@ -263,8 +276,17 @@ void transfer_resume(struct transfer *t)
     /* A form's part remembers that its reader paused even where libcurl, having some bytes of the
      * form to send, has not paused the transfer; only the change from paused to not makes it ask
      * again. */
-    curl_easy_pause(t->e.easy, CURLPAUSE_ALL);
-    curl_easy_pause(t->e.easy, CURLPAUSE_CONT);
+    code = curl_easy_pause(t->e.easy, CURLPAUSE_ALL);
+    if (code == CURLE_OK)
+        code = curl_easy_pause(t->e.easy, CURLPAUSE_CONT);
+    if (code == CURLE_OK)
+        return;
+    /* The bytes that were kept were refused. libcurl tells so here only, and would wait for more.
+     */
+    loop_detach(t->loop, &t->e);
+    conclude(t, code);
+    t->stall.fire = on_refused;
+    loop_timer_set(t->loop, &t->stall, 0);
 }
 
 const char *transfer_header(struct transfer *t, const char *name)

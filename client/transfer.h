@@ -110,7 +110,8 @@ void transfer_free(struct transfer *t);
 /* For head and data: the fault that the transfer ends with. Returns TRANSFER_STOP. */
 enum transfer_verdict transfer_fail(struct transfer *t, struct fault fault);
 
-/* After a pause of either way. Not inside send, head and data. */
+/* After a pause of either way; calls `data` at once if bytes were kept. Not inside send, head and
+ * data. */
 void transfer_resume(struct transfer *t);
 
 /* A header of the answer, from `head` on, valid until the next call; NULL: not there. */

@@ -2,6 +2,7 @@
  * sent. */
 #include "kit.h"
 
+#include <errno.h>
 #include <semaphore.h>
 
 #include "loop.h"
@@ -57,23 +58,13 @@ static void start(struct loop_task *task)
         abort();
 }
 
-/* GET /x with these limits; tells how it ended. */
-static struct fault get(int64_t timeout_ms, int64_t stall_ms, enum reach nearest)
+static struct fault run(struct transfer_spec spec)
 {
-    static const struct transfer_ops ops = {.done = on_done};
-    struct run r = {
-        .task.run = start,
-        .loop = loop,
-        .spec = {.method = "GET",
-                 .answer_max = 1000,
-                 .timeout_ms = timeout_ms,
-                 .stall_ms = stall_ms,
-                 .nearest = nearest,
-                 .ops = &ops},
-    };
+    struct run r = {.task.run = start, .loop = loop, .spec = spec};
     char url[128];
 
     snprintf(url, sizeof url, "%s/x", peer_url(peer));
+    r.spec.method = "GET";
     r.spec.url = url;
     r.spec.user = &r;
     sem_init(&r.over, 0, 0);
@@ -83,6 +74,18 @@ static struct fault get(int64_t timeout_ms, int64_t stall_ms, enum reach nearest
     sem_destroy(&r.over);
     assert_int_equal(r.fault.http, r.http);
     return r.fault;
+}
+
+/* GET /x with these limits; tells how it ended. */
+static struct fault get(int64_t timeout_ms, int64_t stall_ms, enum reach nearest)
+{
+    static const struct transfer_ops ops = {.done = on_done};
+
+    return run((struct transfer_spec){.answer_max = 1000,
+                                      .timeout_ms = timeout_ms,
+                                      .stall_ms = stall_ms,
+                                      .nearest = nearest,
+                                      .ops = &ops});
 }
 
 static void test_stalls(void **state)
@@ -143,14 +146,61 @@ static void test_too_near(void **state)
     assert_int_equal(peer_count(peer, ""), 0);
 }
 
+/* Bytes that are refused when they come the second time, after a pause: nothing more comes that
+ * could end the transfer. */
+static struct transfer *waiting;
+static bool resumed;
+
+static enum transfer_verdict stream(void *user, struct transfer *t)
+{
+    (void)user;
+    t->streamed = true;
+    return TRANSFER_GO_ON;
+}
+
+static void resume(struct loop_task *task)
+{
+    (void)task;
+    resumed = true;
+    transfer_resume(waiting);
+}
+
+static enum transfer_verdict refuse_later(void *user, struct transfer *t, const char *bytes,
+                                          size_t len)
+{
+    static struct loop_task task = {.run = resume};
+
+    (void)user;
+    (void)bytes;
+    (void)len;
+    if (resumed)
+        return transfer_fail(t, fault_local(ENOSPC));
+    waiting = t;
+    loop_post(loop, &task);
+    return TRANSFER_PAUSE;
+}
+
+static void test_fails_when_resumed(void **state)
+{
+    static const struct transfer_ops ops = {.head = stream, .data = refuse_later, .done = on_done};
+
+    (void)state;
+    peer_on(peer, "GET /x",
+            (struct peer_answer){
+                .status = 200, .headers = "Content-Length: 9\r\n", .body = "x", .end = PEER_STALL});
+    struct fault f =
+        run((struct transfer_spec){.stall_ms = 2000, .nearest = REACH_LOOPBACK, .ops = &ops});
+    assert_true(resumed);
+    assert_int_equal(f.kind, FAULT_LOCAL);
+    assert_int_equal(f.error, ENOSPC);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
     const struct CMUnitTest tests[] = {
-        T(test_stalls),
-        T(test_sent_on_kept_connections),
-        T(test_times_out),
-        T(test_too_near),
+        T(test_stalls),   T(test_sent_on_kept_connections), T(test_times_out),
+        T(test_too_near), T(test_fails_when_resumed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
