@@ -113,8 +113,8 @@ typedef void client_upload_fn(void *user, const struct fault *f, const struct cl
                               size_t count);
 
 /* Sends `size` bytes of `fd` from its start as `name` (UTF-8, no '/'). The descriptor is duplicated; the file
- * must not change meanwhile. `progress` may be NULL; it comes at most ten times a second. Passing faults are
- * retried for 30 s in all. */
+ * must not change meanwhile. `progress` may be NULL; it comes at most ten times a second, and once `sent` is
+ * `total`. Passing faults are retried for 30 s in all. */
 int client_upload_file(struct client *c, const char *session_id, int fd, uint64_t size,
                        const char *name, client_upload_progress_fn *progress, client_upload_fn *done,
                        void *user, client_call *call);

@@ -36,13 +36,13 @@ struct upload_call {
     uint64_t told; /* the last number reported */
 };
 
-/* ---- progress: at once when it is news, then at most every PROGRESS_EVERY_MS ---- */
+/* ---- progress: at once when it is news or the end, then at most every PROGRESS_EVERY_MS ---- */
 
 static void report(struct upload_call *u)
 {
     uint64_t sent = source_position(u->source);
 
-    if (!u->progress || u->reported || sent == u->told)
+    if (!u->progress || sent == u->told || (u->reported && sent < u->size))
         return;
     u->reported = true;
     u->told = sent;

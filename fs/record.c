@@ -65,6 +65,8 @@ static bool add_input(cJSON *list, const struct input *in)
     enum input_state state = before ? in->previous_state : in->state;
     cJSON *o;
 
+    if (before && upload_may_have_replaced(in))
+        state = INPUT_UPLOADING; /* again */
     if (!content && !in->link)
         return true;
     o = cJSON_CreateObject();

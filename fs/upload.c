@@ -19,8 +19,9 @@ struct upload {
     struct blob *blob; /* NULL: a link */
     bool used;         /* the blob is open for us */
     bool background;
-    bool retried; /* with a new session */
-    bool ended;   /* the backend has answered; the record is being written */
+    bool retried;  /* with a new session */
+    bool ended;    /* the backend has answered; the record is being written */
+    bool all_sent; /* it, or what it superseded: the backend may have it, whatever comes */
     char *session_id;
     client_call call;
     uint64_t sent, total;
@@ -34,6 +35,12 @@ struct upload {
 bool upload_is_tentative(const struct upload *u)
 {
     return !u->background && !u->ended;
+}
+
+bool upload_may_have_replaced(const struct input *in)
+{
+    return in->upload && in->upload->all_sent && in->previous && in->previous->present &&
+           in->previous_state == INPUT_UPLOADED;
 }
 
 int upload_percent(const struct upload *u)
@@ -202,8 +209,14 @@ static void progress(void *user, uint64_t sent, uint64_t total)
     fs_lock(fs);
     u->sent = sent;
     u->total = total;
-    if (is_current(u))
+    if (is_current(u)) {
         status_changed(u->input->session);
+        if (sent == total && !u->all_sent) {
+            u->all_sent = true;
+            if (upload_may_have_replaced(u->input))
+                store_save(u->input->session, NULL, NULL);
+        }
+    }
     fs_unlock(fs);
 }
 
@@ -279,6 +292,8 @@ static void closer_gives_up(struct fs *fs, struct parked *p, void *owner, int er
     if (error != EINTR || !TAILQ_EMPTY(&u->closers) || u->background || u->ended)
         return;
     history_add(in->session, "upload", _("interrupted; the file is not kept"));
+    if (upload_may_have_replaced(in))
+        in->previous_state = INPUT_UPLOADING;
     input_ref(in);
     upload_cancel(in, EINTR);
     input_abandon(in);
@@ -291,6 +306,7 @@ static void supersede(struct fs *fs, struct upload *u, struct upload *old)
     struct parked *p;
 
     u->background = u->background && old->background;
+    u->all_sent = old->all_sent;
     while ((p = TAILQ_FIRST(&old->closers)))
         park_wait(fs, p, &u->closers, 0, closer_gives_up, u);
 }

@@ -26,6 +26,10 @@ void upload_tell(struct input *in, const struct fault *f, const char *what_to_do
 
 /* Were the program to end now, would its close not have succeeded, and the file not be there? */
 bool upload_is_tentative(const struct upload *u);
+
+/* May the backend have the new content in place of one that it has for certain? Should the new one
+ * not stay here, the old one has to be sent again. */
+bool upload_may_have_replaced(const struct input *in);
 int upload_percent(const struct upload *u); /* 0-100 */
 
 #endif

@@ -87,7 +87,7 @@ static void test_large(void **state)
         told_wait(told);
         assert_int_equal(told[0].fault.kind, FAULT_NONE);
         assert_true(told[0].most <= sizes[i]);
-        assert_true(told[0].progress <= 1 + (unsigned)(told[0].ended_ms - began) / 100);
+        assert_true(told[0].progress <= 2 + (unsigned)(told[0].ended_ms - began) / 100);
         assert_int_equal(told[0].total, sizes[i]);
 
         struct peer_request r = peer_request(k->peer, UPLOAD, i);

@@ -67,9 +67,11 @@ class Crash:
         self.directory = directory
         self.backend = Backend(directory, ["--credits", 1000000])
         self.shim = shim.Shim(BUILD_DIR / "tests/crash/shim.so", directory / "shim.control")
-        # A user who was there before knows the token already: its calls are no part of this.
         # With this wait it looks for what became of a message for longer than a busy machine takes to edit.
         self.mount = Mount(directory, self.backend.url, {"retry_wait": 0.4, "poll": 0.1}, self.shim.environment)
+        # The backend gives an account one token a week: were we killed between its answer and the record of it,
+        # nobody could do anything any more.
+        assert (self.mount.point / "credits").read_text() and (self.mount.state / "token").exists()
         self.clip = clip(directory)
         self.sessions = []
         self.number = 0
@@ -293,6 +295,8 @@ class Crash:
             self.check()
             self.check_rest()
             self.mount.unmount()
+            if not self.backend.messages() or not self.backend.files():
+                self.fail("nothing reached the backend")
         print(f"{sum(self.kills.values())} kills ({', '.join(f'{n} {c}' for n, c in self.kills.items())}), "
               f"{len(self.backend.messages())} messages, {len(self.backend.files())} uploads, "
               f"{len(self.wrong)} wrong", flush=True)

@@ -48,6 +48,7 @@ class Desktop:
         self.env["DISPLAY"] = ":" + self.first_line("Xvfb", "-displayfd", "{}", "-screen", "0", "1280x900x24",
                                                     "-nolisten", "tcp", "-noreset")
         self.env["DBUS_SESSION_BUS_ADDRESS"] = self.first_line("dbus-daemon", "--session", "--nofork",
+                                                               f"--address=unix:path={runtime}/bus",
                                                                "--print-address={}")
         os.environ.update({k: self.env[k] for k in ("DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")})
         self.start("openbox", "--sm-disable")

@@ -1,6 +1,7 @@
 """Writers into inputs/: every program uploads what it wrote, once, under its final name."""
 import contextlib
 import errno
+import json
 import os
 import shutil
 import signal
@@ -413,6 +414,30 @@ def test_killed_while_replacing(backend, session, media):
         writer.wait(10)
     wait_for("the old file", lambda: (session.inputs / "x.mp4").read_bytes() == (media / "clip.mp4").read_bytes())
     assert len(backend.requests("upload")) == 1
+
+
+@pytest.mark.parametrize("who", ["writer", "program"])
+def test_killed_once_the_new_one_arrived(backend, mount, session, media, who):
+    """What the backend took after all is replaced there by what stays here."""
+    shutil.copyfile(media / "clip.mp4", session.inputs / "x.mp4")
+    backend.fault("upload", stall_after=0)
+    with ended(spawn(["cp", media / "clip.mov", session.inputs / "x.mp4"])) as writer:
+        wait_for("the new one", lambda: len(backend.files()) == 2)
+        record, = (mount.state / "sessions").glob("*/session.json")
+        wait_for("a note of that", lambda: json.loads(record.read_text())["inputs"][0]["state"] == "uploading")
+        if who == "writer":
+            writer.send_signal(signal.SIGINT)
+            writer.wait(10)
+        else:
+            mount.crash()
+    backend.no_faults()
+    if who == "program":
+        mount.start()
+    assert (session.inputs / "x.mp4").read_bytes() == (media / "clip.mp4").read_bytes()
+    wait_for("the old one", lambda: len(backend.files()) == 3)
+    assert backend.content(backend.files()[-1]) == (media / "clip.mp4").read_bytes()
+    uploads_ended(session)
+    assert session.status()[""] == "idle"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
