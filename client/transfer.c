@@ -33,24 +33,23 @@ __attribute__((format(printf, 2, 3))) static void say(struct transfer *t, const 
     t->log(line);
 }
 
+/* Is it this machine that has run out of something? */
+static bool has_run_out(long error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 static struct fault fault_of_connect(struct transfer *t)
 {
-    long error = 0;
+    long error = t->socket_error;
 
-    curl_easy_getinfo(t->e.easy, CURLINFO_OS_ERRNO, &error);
-    switch (error) {
-    case ECONNREFUSED:
-        return fault_make(FAULT_REFUSED, NULL);
-    case ETIMEDOUT:
-        return fault_make(FAULT_TIMEOUT, NULL);
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
+    if (!error)
+        curl_easy_getinfo(t->e.easy, CURLINFO_OS_ERRNO, &error);
+    if (has_run_out(error))
         return fault_local((int)error);
-    default:
-        return fault_make(FAULT_UNREACHABLE, NULL);
-    }
+    if (error == ECONNREFUSED)
+        return fault_make(FAULT_REFUSED, NULL);
+    return fault_make(error == ETIMEDOUT ? FAULT_TIMEOUT : FAULT_UNREACHABLE, NULL);
 }
 
 static struct fault fault_of_curl(struct transfer *t, CURLcode code)
@@ -109,7 +108,7 @@ static void conclude(struct transfer *t, CURLcode code)
     t->attached = false;
     /* A fault that we found ourselves is nearer to the truth than what libcurl made of it. */
     if (code != CURLE_OK && t->fault.kind == FAULT_NONE) {
-        if (t->kept_away)
+        if (t->kept_away && !t->tried)
             t->fault = fault_make(FAULT_PROTOCOL, _("an address that is not allowed"));
         else
             t->fault = fault_of_curl(t, code);
@@ -163,6 +162,7 @@ static void moved(struct transfer *t)
 static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
     struct transfer *t = user;
+    int fd;
 
     (void)purpose;
     t->reach = reach_of(&a->addr);
@@ -170,7 +170,11 @@ static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct cur
         t->kept_away = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    t->tried = true;
+    fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+    if (fd < 0 && has_run_out(errno)) /* not where there is no IPv6 */
+        t->socket_error = errno;
+    return fd;
 }
 
 /* Connected, and about to send. */

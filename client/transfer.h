@@ -90,7 +90,9 @@ struct transfer {
     bool attached;
     bool paused;
     bool head_done;
-    bool kept_away; /* from an address that is too near */
+    bool kept_away;   /* from an address that is too near */
+    bool tried;       /* another one */
+    int socket_error; /* errno: what there were too many of; 0: none */
     size_t header_bytes;
     int64_t started_ms;
     int64_t stall_ms;

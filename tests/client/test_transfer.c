@@ -2,8 +2,13 @@
  * sent. */
 #include "kit.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <semaphore.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "loop.h"
 #include "transfer.h"
@@ -65,7 +70,8 @@ static struct fault run(struct transfer_spec spec)
 
     snprintf(url, sizeof url, "%s/x", peer_url(peer));
     r.spec.method = "GET";
-    r.spec.url = url;
+    if (!r.spec.url)
+        r.spec.url = url;
     r.spec.user = &r;
     sem_init(&r.over, 0, 0);
     loop_post(loop, &r.task);
@@ -146,6 +152,73 @@ static void test_too_near(void **state)
     assert_int_equal(peer_count(peer, ""), 0);
 }
 
+/* In place of the C library's: a name with an address out there and one in here. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,
+                                                       const struct addrinfo *hints,
+                                                       struct addrinfo **result);
+
+static struct addrinfo *address(const char *text, in_port_t port, struct addrinfo *next)
+{
+    struct addrinfo *ai = calloc(1, sizeof *ai + sizeof(struct sockaddr_in));
+    struct sockaddr_in *in = (struct sockaddr_in *)(void *)(ai + 1);
+
+    in->sin_family = AF_INET;
+    in->sin_port = port;
+    inet_pton(AF_INET, text, &in->sin_addr);
+    ai->ai_family = AF_INET;
+    ai->ai_socktype = SOCK_STREAM;
+    ai->ai_addr = (struct sockaddr *)(void *)in;
+    ai->ai_addrlen = sizeof *in;
+    ai->ai_next = next;
+    return ai;
+}
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result)
+{
+    in_port_t port = htons((uint16_t)atoi(service));
+
+    (void)node;
+    (void)hints;
+    *result = address("192.0.2.1", port, address("127.0.0.1", port, NULL));
+    return 0;
+}
+
+/* An address that was passed over has nothing to do with what came of the next one. */
+static void test_one_address_of_two(void **state)
+{
+    static const struct transfer_ops ops = {.done = on_done};
+    struct transfer_spec spec = {
+        .answer_max = 1000, .nearest = REACH_LOOPBACK, .fresh = true, .ops = &ops};
+    char url[128];
+
+    (void)state;
+    snprintf(url, sizeof url, "http://two.invalid%s/x", strrchr(peer_url(peer), ':'));
+    spec.url = url;
+    peer_on(peer, "GET /x", (struct peer_answer){.status = 204});
+    peer_on(peer, "GET /x", (struct peer_answer){.end = PEER_RESET});
+    assert_int_equal(run(spec).kind, FAULT_NONE);
+    assert_int_equal(run(spec).kind, FAULT_BROKEN);
+    peer_deafen(peer);
+    assert_int_equal(run(spec).kind, FAULT_REFUSED);
+}
+
+static void test_no_descriptors(void **state)
+{
+    struct rlimit old, none;
+    int next = dup(0);
+
+    (void)state;
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = (struct rlimit){(rlim_t)next, old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct fault f = get(0, 0, REACH_LOOPBACK);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(f.kind, FAULT_LOCAL);
+    assert_int_equal(f.error, EMFILE);
+}
+
 /* Bytes that are refused when they come the second time, after a pause: nothing more comes that
  * could end the transfer. */
 static struct transfer *waiting;
@@ -199,8 +272,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, finish)
     const struct CMUnitTest tests[] = {
-        T(test_stalls),   T(test_sent_on_kept_connections), T(test_times_out),
-        T(test_too_near), T(test_fails_when_resumed),
+        T(test_stalls),         T(test_sent_on_kept_connections), T(test_times_out),
+        T(test_too_near),       T(test_fails_when_resumed),       T(test_one_address_of_two),
+        T(test_no_descriptors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
