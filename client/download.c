@@ -134,7 +134,7 @@ static enum transfer_verdict begin_whole(struct download_call *d, struct transfe
 
     if (sink_position(d->sink))
         rewind_file(d);
-    if (length && !read_number(&length, &d->total))
+    if (!length || !read_number(&length, &d->total))
         d->total = 0;
     keep_validator(d, t);
     if (d->max_size && d->total > d->max_size)

@@ -220,6 +220,22 @@ static void test_changed_meanwhile(void **state)
     free(got);
 }
 
+/* What a broken answer promised before its first byte does not bind the next one. */
+static void test_length_of_another_answer(void **state)
+{
+    struct kit *k = *state;
+    struct client_download what = {.url = "/file", .expect_mp4 = true};
+    char *bytes = movie(2000);
+
+    snprintf(answer_head[0], sizeof answer_head[0], "Content-Length: %u\r\n", BIG);
+    peer_on(k->peer, "GET /file",
+            (struct peer_answer){.status = 200, .headers = answer_head[0], .end = PEER_CLOSE});
+    peer_on(k->peer, "GET /file",
+            (struct peer_answer){.status = 200, .body = bytes, .body_len = 2000, .chunked = true});
+    expect(k, &what, bytes, 2000);
+    assert_int_equal(told.total, 0);
+}
+
 static void test_wrong_part(void **state)
 {
     struct kit *k = *state;
@@ -372,7 +388,7 @@ int main(void)
         T(test_kept_away),    T(test_resumed),         T(test_changed_meanwhile),
         T(test_wrong_part),   T(test_gives_up),        T(test_fallback),
         T(test_json_instead), T(test_not_whole),       T(test_too_large),
-        T(test_full_disk),    T(test_cancel),
+        T(test_full_disk),    T(test_cancel),          T(test_length_of_another_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
