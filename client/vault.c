@@ -87,6 +87,23 @@ static int write_beside(const char *path, const char *bytes, size_t len, char *n
     return err;
 }
 
+/* The name of a file is its folder's to keep. */
+static int sync_parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char dir[PATH_MAX] = ".";
+    int fd, err;
+
+    if (slash)
+        snprintf(dir, sizeof dir, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    err = fsync(fd) < 0 ? -errno : 0;
+    close(fd);
+    return err;
+}
+
 /* ---- client id ---- */
 
 static bool is_id(const char *id)
@@ -244,6 +261,8 @@ int vault_write_token(const char *path, const struct vault_token *in)
         err = -errno;
         unlink(name);
     }
+    if (!err)
+        err = sync_parent(path);
     explicit_bzero(text, len);
     free(text);
     return err;

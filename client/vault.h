@@ -40,6 +40,8 @@ struct vault_token {
 
 /* 0, -ENOENT, -EINVAL, or another errno. */
 int vault_read_token(const char *path, struct vault_token *out);
+
+/* It is on disk, its name too, when 0 is returned. */
 int vault_write_token(const char *path, const struct vault_token *in);
 
 #endif

@@ -6,8 +6,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -15,6 +18,7 @@
 #include "multipart.h"
 #include "origin.h"
 #include "timers.h"
+#include "vault.h"
 
 /* ---- timers: against a plain search ---- */
 
@@ -240,12 +244,48 @@ static void test_reach(void **state)
         assert_int_equal(reach(public[i]), REACH_PUBLIC);
 }
 
+/* ---- the token's file ---- */
+
+int __wrap_fsync(int fd);
+
+static char kept[64];  /* where the token goes */
+static char synced[8]; /* what was, in order: n a new file, d the folder, D with the file in it */
+static size_t syncs;
+
+int __wrap_fsync(int fd)
+{
+    struct stat st;
+
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_true(syncs < sizeof synced - 1);
+    synced[syncs++] = !S_ISDIR(st.st_mode) ? 'n' : access(kept, F_OK) == 0 ? 'D' : 'd';
+    return 0;
+}
+
+/* A name that is not on disk is lost with the power, and the token cannot be had again. */
+static void test_token_is_on_disk(void **state)
+{
+    char dir[] = "/tmp/lipsyncfs-parts-XXXXXX";
+    struct vault_token in = {.token.token = "nmv_usr_1", .client_id = "id"}, out;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(kept, sizeof kept, "%s/token", dir);
+    assert_int_equal(vault_write_token(kept, &in), 0);
+    assert_string_equal(synced, "nD");
+    assert_int_equal(vault_read_token(kept, &out), 0);
+    assert_string_equal(out.token.token, "nmv_usr_1");
+    unlink(kept);
+    rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_timers),    cmocka_unit_test(test_mp4),
-        cmocka_unit_test(test_multipart), cmocka_unit_test(test_origins),
-        cmocka_unit_test(test_resolve),   cmocka_unit_test(test_reach),
+        cmocka_unit_test(test_timers),           cmocka_unit_test(test_mp4),
+        cmocka_unit_test(test_multipart),        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_resolve),          cmocka_unit_test(test_reach),
+        cmocka_unit_test(test_token_is_on_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
