@@ -197,6 +197,17 @@ int sse_feed(struct sse *s, const void *bytes, size_t len)
     return s->error;
 }
 
+bool sse_rest(struct sse *s, const char **data, size_t *len)
+{
+    if (!s->error && s->line.len)
+        s->error = end_line(s, "", 0);
+    if (s->error || !s->has_data)
+        return false;
+    *data = string_of(&s->data, "");
+    *len = s->data.len;
+    return true;
+}
+
 int64_t sse_retry_ms(const struct sse *s)
 {
     return s->retry_ms;

@@ -1,7 +1,7 @@
 /*
  * Server-sent events: bytes in any split, events out, as the WHATWG HTML standard interprets them
- * (BOM; LF, CR and CRLF lines; comments; several data lines; ids; an event that the end of the
- * stream cut off is none).
+ * (BOM; LF, CR and CRLF lines; comments; several data lines; ids). An event that no blank line
+ * ended before the stream did is none there; here it is given to who asks for it.
  *
  * Pure; one user at a time. Bytes that are no UTF-8 become U+FFFD. Work is linear in the bytes fed.
  * The memory is bounded by `event_max`, for endless lines too.
@@ -53,9 +53,12 @@ void sse_init(struct sse *s, size_t event_max, sse_event_fn *event, sse_comment_
               void *user);
 void sse_release(struct sse *s);
 
-/* 0; -EMSGSIZE (the bound was crossed) or -ENOMEM, and the same for ever after. At the end of the
- * stream there is nothing to call: what is unfinished is discarded. */
+/* 0; -EMSGSIZE (the bound was crossed) or -ENOMEM, and the same for ever after. */
 int sse_feed(struct sse *s, const void *bytes, size_t len);
+
+/* After the last byte: is there data of an event that was not ended? It is valid until
+ * sse_release. */
+bool sse_rest(struct sse *s, const char **data, size_t *len);
 
 /* The reconnection time that the server wished, -1 if none. */
 int64_t sse_retry_ms(const struct sse *s);

@@ -17,6 +17,7 @@
 
 #include "draft.h"
 #include "event.h"
+#include "jsontext.h"
 #include "sse.h"
 #include "text.h"
 #include "transcript.h"
@@ -239,6 +240,25 @@ static void on_event(void *user, const struct sse_event *event)
         t->stream_error = add_event(t, event->data, event->len);
 }
 
+/* The standard drops an event that no blank line ends, for it may be half of one. Of JSON that can
+ * be told: what is whole counts, for the last event is the one that says how the work ended. Half
+ * an object means that the stream was cut off. */
+static struct fault read_rest(struct turn_call *t)
+{
+    struct jsontext root;
+    const char *data;
+    size_t len;
+    int err;
+
+    if (!sse_rest(&t->sse, &data, &len))
+        return fault_make(FAULT_NONE, NULL);
+    err = add_event(t, data, len);
+    if (err)
+        return fault_of_errno(err);
+    return fault_make(*data == '{' && jsontext_parse(data, len, &root) ? FAULT_BROKEN : FAULT_NONE,
+                      NULL);
+}
+
 static bool is_json(const char *content_type)
 {
     return content_type && (!strncasecmp(content_type, "application/json", 16) ||
@@ -311,9 +331,12 @@ static int message_begin(void *user)
 static void message_done(void *user, const struct fault *f)
 {
     struct turn_call *t = user;
+    struct fault rest = f->kind == FAULT_NONE ? read_rest(t) : *f;
 
-    if (f->kind == FAULT_NONE) {
+    if (rest.kind == FAULT_NONE) {
         stream_ended(t);
+    } else if (f->kind == FAULT_NONE) {
+        stream_broke(t, &rest);
     } else if (t->taken || (f->sent && !t->refused && f->http < 300)) {
         /* It left, and no answer tells what became of it. */
         stream_broke(t, f);

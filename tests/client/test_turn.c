@@ -233,6 +233,43 @@ static void test_close_delimited(void **state)
     assert_string_equal(told.before_end, "TxD");
 }
 
+/* The last event counts although no blank line ended it. */
+static void test_end_without_blank_line(void **state)
+{
+    static const char *const ends[] = {"", "\n", "\r\n", "\n: bye"};
+    struct kit *k = *state;
+    char body[256];
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        snprintf(body, sizeof body, SAYS("Trying.") "data: {\"error\":\"no voice\"}%s", ends[i]);
+        stream(k, body, PEER_CLOSE);
+        peer_json(k->peer, STATE, 200, UNCHANGED);
+        assert_int_equal(run(k).kind, FAULT_AGENT);
+        assert_string_equal(told.fault.detail, "no voice");
+        assert_string_equal(told.before_end, "TxD");
+    }
+}
+
+/* Half an event: the stream was cut off, though the connection was closed in order. */
+static void test_end_in_event(void **state)
+{
+    struct kit *k = *state;
+
+    stream(k, SAYS("Half an answer. ") "data: {\"type\":\"te", PEER_CLOSE);
+    expect_recovery(k, "TxbrD");
+}
+
+/* What is not even the beginning of an object is nothing, as it is with a blank line. */
+static void test_end_in_no_event(void **state)
+{
+    struct kit *k = *state;
+
+    stream(k, SAYS("Done.") "data: [DONE]", PEER_CLOSE);
+    peer_json(k->peer, STATE, 200, UNCHANGED);
+    assert_int_equal(run(k).kind, FAULT_NONE);
+    assert_string_equal(told.before_end, "TxD");
+}
+
 static void test_garbage_answer(void **state)
 {
     struct kit *k = *state;
@@ -498,6 +535,9 @@ int main(void)
         T(test_cut_chunk),
         T(test_missing_last_chunk),
         T(test_close_delimited),
+        T(test_end_without_blank_line),
+        T(test_end_in_event),
+        T(test_end_in_no_event),
         T(test_garbage_answer),
         T(test_html_answer),
         T(test_break_in_first_request_of_a_kept_connection),

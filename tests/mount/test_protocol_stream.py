@@ -19,7 +19,7 @@ RECORDED = {
     "adk-boom": (['Working on "it"', "tool", "failed"], ['{"error"'], "failed"),
     "adk-errorcode": (["model quota exhausted"], ["errorMessage"], "failed"),
     "mixed": (["Looking at the clip.", "Added music."], ["must never be shown", "temporary issue", "not JSON", "unheard"], "idle"),
-    "typed-lines": (["Trimmed 片段."], ["must never be shown", "connected", "cut off"], "idle"),
+    "typed-lines": (["Trimmed 片段. Ended."], ["must never be shown", "connected"], "idle"),
 }
 
 
@@ -37,6 +37,32 @@ def test_recorded(backend, session, name, gap_ms):
         assert words not in reply + session.history() + session.text("status.txt"), reply
     assert session.status()[""] == word
     assert len(backend.requests("message")) == 1
+
+
+@pytest.mark.parametrize("name", ["adk-boom", "adk-errorcode", "adk-plain"])
+@pytest.mark.parametrize("end", ["", "\n"], ids=["no line end", "no blank line"])
+def test_recorded_without_its_last_blank_line(backend, session, name, end):
+    """The last event tells how the work ended: it counts."""
+    shown, hidden, word = RECORDED[name]
+    connected(session)
+    backend.fault("message", events=(FIXTURES / f"{name}.sse").read_text().rstrip("\n") + end)
+    say(session, "sync it")
+    reply = session.reply()
+    for words in shown:
+        assert reply.count(words) == 1, reply
+    for words in hidden:
+        assert words not in reply
+    assert session.status()[""] == word
+
+
+def test_half_an_event_at_the_end(backend, session):
+    """The stream was cut off, in whatever way the connection ended."""
+    connected(session)
+    backend.fault("message", events=typed(text("Working on it. ")) + 'data: {"type":"text","content":"cut off')
+    say(session, "sync it")
+    reply = session.reply()
+    assert "The connection broke" in reply and "cut off" not in reply
+    assert len(backend.requests("message")) == 1 and session.status()[""] == "failed"
 
 
 PIECES = [adk({"text": "One "}, partial=True), adk({"text": "two."}, partial=True)]

@@ -4,7 +4,7 @@
 #include "buffer.h"
 #include "sse.h"
 
-/* Events written out as "[type|id|data]", comments as "~". */
+/* Events written out as "[type|id|data]", comments as "~", what the end cut off as "<data". */
 static void on_event(void *user, const struct sse_event *e)
 {
     struct buffer *log = user;
@@ -31,6 +31,8 @@ static char *run(const char *bytes, size_t len, size_t first, size_t step, size_
 {
     struct buffer log;
     struct sse s;
+    const char *rest;
+    size_t rest_len;
     buffer_init(&log, 16u << 20);
     sse_init(&s, SSE_EVENT_MAX, on_event, on_comment, &log);
     assert_int_equal(sse_feed(&s, bytes, first), 0);
@@ -39,6 +41,10 @@ static char *run(const char *bytes, size_t len, size_t first, size_t step, size_
         char *piece = exact_copy(bytes + at, n);
         assert_int_equal(sse_feed(&s, piece, n), 0);
         free(piece);
+    }
+    if (sse_rest(&s, &rest, &rest_len)) {
+        buffer_add(&log, "<", 1);
+        buffer_add(&log, rest, rest_len);
     }
     sse_release(&s);
     return take(&log, out_len);
@@ -77,7 +83,7 @@ static const struct {
     /* Several data lines; a value may hold a colon; a line may be a field's name alone. */
     {BYTES("data: YHOO\ndata: +2\ndata: 10\n\n"), BYTES("[message||YHOO\n+2\n10]")},
     {BYTES("data: {\"a\": \"b:c\"}\n\n"), BYTES("[message||{\"a\": \"b:c\"}]")},
-    {BYTES("data\n\ndata\ndata\n\ndata:"), BYTES("[message||][message||\n]")},
+    {BYTES("data\n\ndata\ndata\n\ndata:"), BYTES("[message||][message||\n]<")},
     {BYTES("data:test\n\ndata: test\n\n"), BYTES("[message||test][message||test]")},
     {BYTES("data: a\ndata:\ndata: b\n\n"), BYTES("[message||a\n\nb]")},
 
@@ -99,10 +105,16 @@ static const struct {
     {BYTES("id: 1\ndata: x\n\nid: 2\0\ndata: y\n\n"), BYTES("[message|1|x][message|1|y]")},
 
     /* What the end of the stream cuts off is no event. */
-    {BYTES("data: a\n\ndata: b\n"), BYTES("[message||a]")},
-    {BYTES("data: a\n\ndata: b"), BYTES("[message||a]")},
-    {BYTES("data: a"), BYTES("")},
-    {BYTES("data: a\r"), BYTES("")},
+    {BYTES("data: a\n\ndata: b\n"), BYTES("[message||a]<b")},
+    {BYTES("data: a\n\ndata: b"), BYTES("[message||a]<b")},
+    {BYTES("data: a"), BYTES("<a")},
+    {BYTES("data: a\r"), BYTES("<a")},
+    {BYTES("data: a\ndata: b"), BYTES("<a\nb")},
+    {BYTES("data: \xe7\x89"), BYTES("<\xef\xbf\xbd")},
+    {BYTES("data: a\nda"), BYTES("<a")},
+    {BYTES("data: a\n: b"), BYTES("~<a")},
+    {BYTES("data: a\n\n: b"), BYTES("[message||a]~")},
+    {BYTES("data: a\n\nevent: b\nid: c"), BYTES("[message||a]")},
     {BYTES("data: a\n\r"), BYTES("[message||a]")},
 
     /* A byte-order mark, once, at the start only. */
@@ -174,7 +186,8 @@ static void a_stream_with_everything(void **state)
                 "[message|2|{\"type\":\"tool_call\",\"name\":\"trim\",\"args\":{\"text\":"
                 "\"must never be shown\"}}]"
                 "[message|2|]~[message||{\"type\":\"text\",\n"
-                "\"content\":\"Trimmed \xe7\x89\x87\xe6\xae\xb5.\"}]"));
+                "\"content\":\"Trimmed \xe7\x89\x87\xe6\xae\xb5.\"}]"
+                "<{\"type\":\"text\",\"content\":\" Ended.\"}"));
     free(bytes);
 }
 
