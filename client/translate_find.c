@@ -1,5 +1,6 @@
 #include "translate_find.h"
 
+#include <string.h>
 #include <strings.h>
 
 #define STEP_UNITS_MAX 8 /* of ", then Blur" */
@@ -45,11 +46,17 @@ static bool drops_upload(const struct sentence *s, size_t verb, const struct obj
     return false;
 }
 
+static bool is_word(const struct sentence *s, size_t i, const char *word)
+{
+    const struct unit *u = &s->unit[i];
+    size_t len = strlen(word);
+    return (size_t)(u->end - u->start) == len && !strncasecmp(s->text + u->start, word, len);
+}
+
 /* "By clicking" */
 static bool is_means(const struct sentence *s, size_t verb)
 {
-    const struct unit *u = &s->unit[verb ? verb - 1 : 0];
-    return verb && u->end - u->start == 2 && !strncasecmp(s->text + u->start, "by", 2);
+    return verb && is_word(s, verb - 1, "by");
 }
 
 static enum advice decide(const struct sentence *s, size_t verb, const struct stance *st,
@@ -111,7 +118,7 @@ static bool tells_purpose(const struct sentence *s, size_t i)
 {
     const struct unit *u = &s->unit[i];
     return u->class == WORD_WHEN ||
-           (u->class == WORD_CHAIN && (u->end - u->start == 2 || words_character(s, i) == U'要'));
+           (u->class == WORD_CHAIN && (is_word(s, i, "to") || words_character(s, i) == U'要'));
 }
 
 /* A clause in front that means nothing without the instruction: "In the top bar, …", and where an
