@@ -99,8 +99,11 @@ static void noticed(void *user, enum turn_notice notice)
     struct fs *fs = j->session->fs;
 
     fs_lock(fs);
-    if (!j->stopped)
+    if (!j->stopped) {
+        if (notice == TURN_BROKEN) /* no more text comes: what is held was said before */
+            j->wishes |= translate_finish(j->translate);
         reply_line(fs, j->reply, "%s", notice_words(notice));
+    }
     fs_unlock(fs);
 }
 
@@ -120,7 +123,7 @@ static void edit_done(struct job *j, const struct fault *f, const struct turn_re
                       const struct state_news *news, const char *changes)
 {
     struct session *s = j->session;
-    unsigned wishes = translate_finish(j->translate);
+    unsigned wishes = j->wishes | translate_finish(j->translate);
 
     if (r->state) {
         query_state_taken(s);
@@ -135,6 +138,8 @@ static void edit_done(struct job *j, const struct fault *f, const struct turn_re
     else
         session_succeeded(s);
     conclude(j, news, r->changed, wishes);
+    if (s->render && f->kind != FAULT_NONE)
+        s->render->after_fault = true;
 }
 
 static void done(void *user, const struct fault *f, const struct turn_result *r)
@@ -185,6 +190,7 @@ static int send_turn(struct fs *fs, struct job *j)
     int r;
 
     translate_free(j->translate);
+    j->wishes = 0;
     j->translate = translate_new(fs->options->render_manual, text_out, j);
     free(j->session_id);
     j->session_id = strdup(j->session->id);

@@ -29,6 +29,7 @@ struct job {
     char *session_id;
     client_call call;
     struct translate *translate;
+    unsigned wishes; /* of the text that `translate` gave out before its end */
     struct need need;
     struct saving saving;
     struct query_wait wait;

@@ -26,6 +26,7 @@ struct render {
     int64_t duration_ms;
     int percent; /* -1: not known */
     bool late;
+    bool after_fault;    /* the edit that began it failed half-way: its success does not undo that */
     bool again;          /* the one new submission, after a failed render, was made */
     bool renewed;        /* the one new session was made */
     bool restored;       /* of an earlier life, which may not have submitted it */

@@ -40,7 +40,8 @@ static void show(struct render *n)
         return;
     }
     s->changed = s->output->time;
-    session_succeeded(s);
+    if (n->late || !n->after_fault)
+        session_succeeded(s);
     n->refs++;
     store_save(s, &n->saving, shown);
 }

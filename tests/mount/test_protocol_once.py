@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from harness import Backend, wait_for
-from protocol import close_with, connected, fails, filmed, opened, text, typed
+from protocol import close_with, connected, fails, filmed, opened, say, text, typed
 
 pytestmark = pytest.mark.mount(render="manual")
 
@@ -50,6 +50,15 @@ def test_done_all_the_same(backend, session, media, rule):
     assert "The message is not sent twice" in reply and "The edit was carried out:" in reply
     assert "One" in reply[reply.index("The edit was carried out:"):]
     assert titles(session) and session.status()[""] == "idle"
+
+
+def test_what_was_said_comes_before_the_break(backend, session):
+    """Also the sentence that the break cut off."""
+    connected(session)
+    backend.fault("message", edit=False, events=typed(text("It is half")) + "data: ", cut_after=55, reset=True)
+    say(session, TITLE)
+    reply = session.reply()
+    assert reply.startswith("It is half\n") and reply.index("The connection broke") > 0, reply
 
 
 @EVERYWHERE
