@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "errnos.h"
+#include "names.h"
+#include "text.h"
 
 struct fetch {
     struct input *input;
@@ -59,16 +62,36 @@ static void end(struct fetch *g, int error)
     free(g);
 }
 
+/* Asking again does not bring it back. */
+static bool is_gone(const struct fault *f)
+{
+    return f->kind == FAULT_NOT_FOUND || f->kind == FAULT_FORBIDDEN || f->kind == FAULT_PROTOCOL ||
+           (f->kind == FAULT_SERVER && !fault_is_passing(f));
+}
+
+static void tell(struct input *in, const struct fault *f)
+{
+    char words[ERROR_WORDS_MAX], hint[ERROR_WORDS_MAX], line[2 * ERROR_WORDS_MAX];
+    char name[NAMES_MAX + 1];
+
+    session_fault_text(in->session, f, words, hint);
+    input_shown_name(in, name);
+    snprintf(line, sizeof(line), _("%s could not be fetched again: %s"), name, words);
+    session_failed_words(in->session, line, is_gone(f) ? _("Copy it in again.") : hint);
+}
+
 static void fetched(void *user, const struct fault *f, uint64_t size)
 {
     struct fetch *g = user;
     struct session *s = g->input->session;
     struct fs *fs = s->fs;
-    int error = errnos_of(f);
+    struct fault other = fault_make(FAULT_PROTOCOL, _("a file of another length"));
+    int error;
 
+    if (f->kind == FAULT_TOO_LARGE || (f->kind == FAULT_NONE && size != g->blob->size))
+        f = &other; /* not the bytes that were uploaded */
+    error = errnos_of(f);
     fs_lock(fs);
-    if (!error && size != g->blob->size)
-        error = EPROTO; /* not the bytes that were uploaded */
     if (!error) {
         g->input->revision++;
         fs->cache_used += size;
@@ -77,8 +100,8 @@ static void fetched(void *user, const struct fault *f, uint64_t size)
         g->blob->present = true; /* from now on it could be dropped itself */
         g->input->unsynced |= g->input->content == g->blob;
         store_save(s, NULL, NULL);
-    } else if (f->kind != FAULT_NONE) {
-        session_failed(s, f);
+    } else if (f->kind != FAULT_CANCELLED) {
+        tell(g->input, f);
     }
     end(g, error);
     fs_unlock(fs);

@@ -50,6 +50,19 @@ static struct bytes *snapshot_of(const struct fs *fs, enum node_kind kind,
     }
 }
 
+/* `s` may be NULL: the file is the root's. */
+static void tell_session(struct session *s, const struct fault *f)
+{
+    if (!s)
+        return;
+    if (f->kind != FAULT_NONE) {
+        session_failed(s, f);
+        s->error_of_query = true;
+    } else if (s->error_of_query) {
+        session_succeeded(s);
+    }
+}
+
 static void asked(struct fs *fs, struct query_wait *w, const struct fault *f,
                   const struct state_news *news)
 {
@@ -57,8 +70,7 @@ static void asked(struct fs *fs, struct query_wait *w, const struct fault *f,
 
     if (f->kind == FAULT_TIMEOUT || f->kind == FAULT_UNREACHABLE)
         query_set_down(fs);
-    if (f->kind != FAULT_NONE && h->session)
-        session_failed(h->session, f);
+    tell_session(h->session, f);
     if (f->kind == FAULT_NONE)
         h->snapshot = snapshot_of(fs, h->kind, news);
     answer_ask(h, errnos_of(f));
@@ -66,10 +78,15 @@ static void asked(struct fs *fs, struct query_wait *w, const struct fault *f,
 
 static void asker_gives_up(struct fs *fs, struct parked *p, void *owner, int error)
 {
+    struct fault late = fault_make(FAULT_TIMEOUT, NULL);
+    struct handle *h = owner;
+
     (void)p;
-    if (error == ETIMEDOUT)
+    if (error == ETIMEDOUT) {
         query_set_down(fs);
-    answer_ask(owner, error);
+        tell_session(h->session, &late);
+    }
+    answer_ask(h, error);
 }
 
 /* Lock held. */

@@ -434,12 +434,14 @@ void session_failed_words(struct session *s, const char *words, const char *hint
 {
     set_text(&s->error, words);
     set_text(&s->hint, hint && *hint ? hint : NULL);
+    s->error_of_query = false;
     history_add(s, "error", words);
     status_changed(s);
 }
 
 void session_succeeded(struct session *s)
 {
+    s->error_of_query = false;
     if (!s->error && !s->hint)
         return;
     set_text(&s->error, NULL);

@@ -4,7 +4,7 @@ import errno
 import pytest
 
 from harness import wait_for
-from protocol import at_rest, close_with, connected, fails, filmed, opened, put, say
+from protocol import at_rest, close_with, connected, fails, filmed, opened, put, say, typed
 
 pytestmark = pytest.mark.mount(render="manual")
 
@@ -307,6 +307,54 @@ def test_an_error_of_the_agent(backend, session):
     assert "tool " in reply and "failed" in reply and '{"error"' not in reply
     assert session.status()[""] == "failed"
     assert len(backend.requests("message")) == 1
+
+
+@pytest.mark.mount(render="auto")
+def test_an_error_after_half_of_the_work(backend, session, media):
+    """The change is rendered; what was asked for failed all the same."""
+    filmed(session, media)
+    backend.fault("message", edit=True, gap_ms=1500, events=typed({"type": "heartbeat"}, {"error": "no voice"}))
+    say(session, 'add the title "One"')
+    reply = session.reply()
+    assert "no voice" in reply and "output.mp4 is ready" in reply
+    status = session.status()
+    assert status[""] == "failed" and "no voice" in status["error"] and session.output.exists()
+    backend.no_faults()
+    say(session, 'add the title "Two"')
+    session.reply()
+    assert session.status()[""] == "ready" and "error" not in session.status()
+
+
+@pytest.mark.parametrize("name", ["state.json", "timeline.txt", "credits"])
+def test_the_error_of_a_query_goes_with_the_next_that_succeeds(backend, session, name):
+    at_rest(backend, session)
+    endpoint = "credits" if name == "credits" else "state"
+    backend.fault(endpoint, status=500)
+    with fails(errno.EREMOTEIO):
+        session.text(name)
+    assert session.status()[""] == "failed"
+    backend.no_faults()
+    session.text(name)
+    assert session.status()[""] == "idle" and "error" not in session.status()
+
+
+def test_a_query_does_not_take_away_the_error_of_a_message(backend, session):
+    connected(session)
+    fd = opened(session)
+    backend.fault("message", code=4002)
+    with fails(errno.EFBIG):
+        close_with(fd, "make it softer")
+    session.text("timeline.txt")
+    assert session.status()[""] == "failed" and "too large" in session.status()["error"]
+
+
+def test_a_query_without_an_answer_is_told(backend, session):
+    at_rest(backend, session)
+    backend.fault("state", hold=True)
+    with fails(errno.ETIMEDOUT):
+        session.text("state.json")
+    assert "did not answer in time" in session.status()["error"]
+    assert "did not answer in time" in session.history()
 
 
 def test_errors_go_with_the_next_success(backend, session):

@@ -1,10 +1,12 @@
 """What outlives the program: after an orderly end, and after none."""
+import errno
 import os
 import stat
 
 import pytest
 
 from harness import run, sh, wait_for
+from protocol import fails
 
 
 @pytest.fixture
@@ -80,6 +82,24 @@ def test_inputs_come_back_from_the_backend(mount, edited, media):
     for name in ("clip.mp4", "voice.wav"):
         assert os.stat(edited.inputs / name).st_size == os.stat(media / name).st_size
         assert (edited.inputs / name).read_bytes() == (media / name).read_bytes()
+
+
+@pytest.mark.parametrize("rule, number, words", [
+    ({"status": 404}, errno.EREMOTEIO, "does not have"), ({"status": 403}, errno.EACCES, "refuses"),
+    ({"body": "x"}, errno.EPROTO, "another length"), ({"status": 500}, errno.EREMOTEIO, "HTTP 500")], ids=["404", "403", "another", "500"])
+def test_an_input_that_does_not_come_back(backend, mount, edited, rule, number, words):
+    """What to do is to copy it in again, unless it may come the next time."""
+    mount.unmount()
+    for root, _, files in os.walk(mount.cache):
+        for name in files:
+            os.unlink(os.path.join(root, name))
+    mount.start()
+    backend.fault("media", **rule)
+    with fails(number):
+        (edited.inputs / "clip.mp4").read_bytes()
+    status = edited.status()
+    assert "clip.mp4" in status["error"] and words in status["error"], status
+    assert status["hint"] == ("Try again later." if rule.get("status") == 500 else "Copy it in again.")
 
 
 @pytest.mark.parametrize("how", ["unmount", "crash"])
