@@ -110,12 +110,25 @@ static void run_timers(struct loop *loop)
 
 /* ---- libcurl ---- */
 
+/* NULL: a handle of libcurl's own. */
+static struct loop_easy *owner_of(CURL *easy)
+{
+    char *private = NULL;
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    return (struct loop_easy *)(void *)private;
+}
+
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known)
 {
     struct loop *loop = user;
     struct epoll_event event = {.data.fd = fd};
+    struct loop_easy *e = owner_of(easy);
 
-    (void)easy;
+    if (e && what != CURL_POLL_REMOVE)
+        e->fd = fd;
+    else if (e && e->fd == fd)
+        e->fd = -1;
     if (what == CURL_POLL_REMOVE) {
         /* Fails if the descriptor is closed already, and then it is out of the set anyway. */
         epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
@@ -169,9 +182,7 @@ static void run_ends(struct loop *loop)
         if (message->msg != CURLMSG_DONE)
             continue;
         CURLcode code = message->data.result;
-        char *private = NULL;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
-        struct loop_easy *e = (struct loop_easy *)(void *)private;
+        struct loop_easy *e = owner_of(message->easy_handle);
         loop_detach(loop, e);
         e->done(e, code);
     }
@@ -181,6 +192,7 @@ int loop_attach(struct loop *loop, struct loop_easy *e)
 {
     CURLMcode code;
 
+    e->fd = -1;
     if (curl_easy_setopt(e->easy, CURLOPT_PRIVATE, e) != CURLE_OK)
         return -ENOMEM;
     code = curl_multi_add_handle(loop->multi, e->easy);

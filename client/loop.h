@@ -33,6 +33,7 @@ struct loop_task {
 /* A transfer that libcurl works on; `easy` stays the caller's. */
 struct loop_easy {
     CURL *easy;
+    int fd; /* the socket that is waited for, -1: none; libcurl does not tell it in mid-transfer */
     void (*done)(struct loop_easy *e, CURLcode code); /* already detached from the loop */
 };
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include "clock.h"
 #include "text.h"
@@ -14,6 +16,7 @@
 #define KEEPALIVE_IDLE_S 30L
 #define KEEPALIVE_INTERVAL_S 15L
 #define AGENT "lipsyncfs"
+#define LOOKS 4 /* at the line within stall_ms, where bytes go out */
 
 /* ---- the end ---- */
 
@@ -130,13 +133,37 @@ static void on_refused(struct timer *timer)
     finish(container_of(timer, struct transfer, stall));
 }
 
+/* Bytes of the request that the other side has. What libcurl took from us, and what it gave to the
+ * kernel, may be minutes of a slow line. */
+static int64_t bytes_arrived(struct transfer *t)
+{
+    curl_off_t given = 0;
+    int queued = 0;
+
+    curl_easy_getinfo(t->e.easy, CURLINFO_SIZE_UPLOAD_T, &given);
+    if (t->e.fd >= 0)
+        ioctl(t->e.fd, SIOCOUTQ, &queued);
+    return given - queued;
+}
+
+/* Until when is it no stall? */
+static void look_later(struct transfer *t, int64_t ms)
+{
+    if (t->ops->send && ms > t->stall_ms / LOOKS)
+        ms = t->stall_ms / LOOKS;
+    loop_timer_set(t->loop, &t->stall, ms);
+}
+
 static void on_stall(struct timer *timer)
 {
     struct transfer *t = container_of(timer, struct transfer, stall);
-    int64_t still_ms = t->paused ? 0 : clock_ms() - t->moved_ms;
+    int64_t arrived = t->ops->send ? bytes_arrived(t) : 0, now = clock_ms();
 
-    if (still_ms < t->stall_ms) {
-        loop_timer_set(t->loop, &t->stall, t->stall_ms - still_ms);
+    if (t->paused || arrived != t->arrived)
+        t->moved_ms = now;
+    t->arrived = arrived;
+    if (now - t->moved_ms < t->stall_ms) {
+        look_later(t, t->moved_ms + t->stall_ms - now);
         return;
     }
     loop_detach(t->loop, &t->e);
@@ -254,7 +281,6 @@ static size_t on_send(char *out, size_t size, size_t count, void *user)
         transfer_fail(t, fault_local((int)-n));
         return CURL_READFUNC_ABORT;
     }
-    moved(t);
     return (size_t)n;
 }
 
@@ -433,7 +459,7 @@ struct transfer *transfer_start(struct loop *loop, const struct transfer_spec *s
     }
     t->attached = true;
     if (t->stall_ms)
-        loop_timer_set(loop, &t->stall, t->stall_ms);
+        look_later(t, t->stall_ms);
     return t;
 }
 

@@ -59,7 +59,8 @@ struct transfer_spec {
     uint64_t body_len;
     size_t answer_max;   /* bytes of t->body */
     int64_t timeout_ms;  /* for all of it; 0: none */
-    int64_t stall_ms;    /* without a byte either way, pauses aside; 0: none */
+    int64_t stall_ms;    /* without a byte either way, pauses aside, a quarter more where `send`
+                            is; 0: none */
     long send_buffer;    /* bytes; 0: libcurl's choice */
     long receive_buffer; /* bytes; 0: libcurl's choice */
     enum reach nearest;  /* addresses nearer than this are not contacted */
@@ -97,6 +98,7 @@ struct transfer {
     int64_t started_ms;
     int64_t stall_ms;
     int64_t moved_ms; /* when a byte last went either way */
+    int64_t arrived;  /* bytes of the request, when that was last looked at */
     struct timer stall;
     char method[8];
     char path[256];

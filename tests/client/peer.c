@@ -55,6 +55,7 @@ struct peer {
     unsigned open;
     unsigned permits; /* of peer_go_on */
     unsigned tokens;
+    uint64_t read; /* bytes of bodies */
     bool ending;
 };
 
@@ -116,18 +117,51 @@ static bool read_head(int fd, struct peer_request *r)
     return sscanf(r->head, "%7s %511s", r->method, r->path) == 2;
 }
 
-static bool read_body(int fd, struct peer_request *r, size_t most)
+static bool wait_permit(struct peer *p)
+{
+    pthread_mutex_lock(&p->lock);
+    while (!p->permits && !p->ending)
+        pthread_cond_wait(&p->changed, &p->lock);
+    bool ok = !p->ending;
+    if (ok)
+        p->permits--;
+    pthread_mutex_unlock(&p->lock);
+    return ok;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void count_read(struct peer *p, size_t bytes)
+{
+    pthread_mutex_lock(&p->lock);
+    p->read += bytes;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static bool read_body(struct connection *c, struct peer_request *r, const struct peer_answer *a)
 {
     char buf[65536];
     uint64_t left = strtoull(peer_header(r, "Content-Length"), NULL, 10);
+    size_t may = 0;
 
-    if (most && left > most)
-        left = most;
+    if (a->read_only && left > a->read_only)
+        left = a->read_only;
     r->body_sum = peer_sum("", 0);
     while (left) {
-        ssize_t n = recv(fd, buf, left < sizeof buf ? left : sizeof buf, 0);
+        if (a->step && !may) {
+            if (!wait_permit(c->peer))
+                return false;
+            may = a->step;
+        }
+        ssize_t n = recv(c->fd, buf, least(a->step ? may : sizeof buf, least(left, sizeof buf)), 0);
         if (n <= 0)
             return false;
+        may -= a->step ? (size_t)n : 0;
+        count_read(c->peer, (size_t)n);
         for (ssize_t i = 0; i < n && r->body_len + (uint64_t)i < sizeof r->body - 1; i++)
             r->body[r->body_len + (uint64_t)i] = buf[i];
         sum_more(&r->body_sum, buf, (size_t)n);
@@ -191,18 +225,6 @@ static void send_first(int fd, const struct peer_answer *a)
         send_chunk(fd, body, len);
     else
         send_bytes(fd, body, len);
-}
-
-static bool wait_permit(struct peer *p)
-{
-    pthread_mutex_lock(&p->lock);
-    while (!p->permits && !p->ending)
-        pthread_cond_wait(&p->changed, &p->lock);
-    bool ok = !p->ending;
-    if (ok)
-        p->permits--;
-    pthread_mutex_unlock(&p->lock);
-    return ok;
 }
 
 /* False: the connection is at its end. */
@@ -276,7 +298,7 @@ static bool answer(struct connection *c, struct peer_request *r)
     }
     pthread_mutex_unlock(&p->lock);
 
-    bool whole = read_body(c->fd, r, a.read_only);
+    bool whole = read_body(c, r, &a);
     pthread_mutex_lock(&p->lock);
     if (p->request_count < REQUESTS_MAX)
         p->requests[p->request_count++] = *r;
@@ -360,6 +382,13 @@ struct peer *peer_new(void)
     snprintf(p->url, sizeof p->url, "http://127.0.0.1:%d", ntohs(address.sin_port));
     assert_int_equal(pthread_create(&p->thread, NULL, listen_on, p), 0);
     return p;
+}
+
+void peer_narrow(struct peer *p)
+{
+    int bytes = 4096;
+
+    assert_int_equal(setsockopt(p->listener, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
 }
 
 void peer_deafen(struct peer *p)
@@ -468,6 +497,18 @@ void peer_wait_closed(struct peer *p)
 
     pthread_mutex_lock(&p->lock);
     while (p->open && !err)
+        err = pthread_cond_timedwait(&p->changed, &p->lock, &until);
+    pthread_mutex_unlock(&p->lock);
+    assert_int_equal(err, 0);
+}
+
+void peer_wait_read(struct peer *p, uint64_t bytes)
+{
+    struct timespec until = deadline();
+    int err = 0;
+
+    pthread_mutex_lock(&p->lock);
+    while (p->read < bytes && !err)
         err = pthread_cond_timedwait(&p->changed, &p->lock, &until);
     pthread_mutex_unlock(&p->lock);
     assert_int_equal(err, 0);

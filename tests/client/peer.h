@@ -29,6 +29,7 @@ struct peer_answer {
     unsigned rests;      /* how often, each after a peer_go_on() of its own; 0: once */
     enum peer_end end;
     size_t read_only; /* reads only that much of the request's body before it answers; 0: all */
+    size_t step;      /* reads that much of it after each peer_go_on(); 0: all at once */
     bool chunked; /* an event stream: `body` and `rest` go as chunks; PEER_KEEP and PEER_CLOSE end
                      it well */
     bool hold;    /* `rest` aside: the answer itself waits for peer_go_on() */
@@ -61,6 +62,9 @@ unsigned peer_count(struct peer *p, const char *what);
 /* Waits until that many came; fails the test after 20 s. */
 void peer_wait(struct peer *p, const char *what, unsigned count);
 
+/* Waits until so many bytes of bodies were read, by all connections; fails the test after 20 s. */
+void peer_wait_read(struct peer *p, uint64_t bytes);
+
 /* The n-th one (from 0), a copy. Fails the test if there is none. */
 struct peer_request peer_request(struct peer *p, const char *what, unsigned n);
 
@@ -72,6 +76,9 @@ const char *peer_header(const struct peer_request *r, const char *name);
 
 /* Waits until no connection is open; fails the test after 20 s. */
 void peer_wait_closed(struct peer *p);
+
+/* What it has not read yet waits at the client, on connections from now on. */
+void peer_narrow(struct peer *p);
 
 /* Stops listening: connections are refused from now on. */
 void peer_deafen(struct peer *p);

@@ -5,6 +5,7 @@
 #include "kit.h"
 
 #include <semaphore.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "internal.h"
@@ -397,6 +398,62 @@ static void pauses_between_polls(void **state)
     }
 }
 
+/* ---- uploads ---- */
+
+#define UPLOAD "POST /api/upload-video/nemo_agent/me/1"
+#define STEP (64u << 10)
+#define STEPS 16
+
+/* A line that takes 50 s for what we hand it at once is slow, not dead. */
+static void upload_over_a_slow_line(void **state)
+{
+    struct kit *k = *state;
+    int fd = kit_file(k, "clip.mp4", (STEPS - 1) * STEP, NULL);
+
+    peer_narrow(k->peer);
+    peer_on(k->peer, UPLOAD,
+            (struct peer_answer){.status = 200,
+                                 .body = "{\"code\":0,\"data\":{\"files\":[{\"url\":\"u\"}]}}",
+                                 .step = STEP});
+    assert_int_equal(client_upload_file(k->client, "1", fd, (STEPS - 1) * STEP, "clip.mp4", NULL,
+                                        told_upload, &told, NULL),
+                     0);
+    close(fd);
+    for (unsigned i = 1; i < STEPS; i++) {
+        peer_go_on(k->peer);
+        peer_wait_read(k->peer, i * STEP);
+        at(k, i * 50 * SECOND);
+        assert_false(told_ended(&told));
+    }
+    peer_go_on(k->peer);
+    told_wait(&told);
+    assert_int_equal(told.fault.kind, FAULT_NONE);
+    assert_int_equal(peer_count(k->peer, UPLOAD), 1);
+}
+
+static void upload_over_a_dead_line(void **state)
+{
+    struct kit *k = *state;
+    int fd = kit_file(k, "clip.mp4", 2 * STEP, NULL);
+
+    peer_narrow(k->peer);
+    peer_on(k->peer, UPLOAD, (struct peer_answer){.status = 200, .step = STEP});
+    assert_int_equal(client_upload_file(k->client, "1", fd, 2 * STEP, "clip.mp4", NULL, told_upload,
+                                        &told, NULL),
+                     0);
+    close(fd);
+    at(k, 50 * SECOND);
+    peer_go_on(k->peer);
+    peer_wait_read(k->peer, STEP);
+    at(k, 100 * SECOND);
+    assert_false(told_ended(&told));
+    just_before(k, 160 * SECOND);
+    assert_false(told_ended(&told));
+    at(k, 160 * SECOND);
+    told_wait(&told);
+    assert_int_equal(told.fault.kind, FAULT_TIMEOUT);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, kit_end)
@@ -411,6 +468,8 @@ int main(void)
         T(as_long_as_retry_after_says),
         T(two_minutes_of_retry_after_at_most),
         T(pauses_between_polls),
+        T(upload_over_a_slow_line),
+        T(upload_over_a_dead_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
