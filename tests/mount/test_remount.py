@@ -86,7 +86,7 @@ def test_inputs_come_back_from_the_backend(mount, edited, media):
 
 @pytest.mark.parametrize("rule, number, words", [
     ({"status": 404}, errno.EREMOTEIO, "does not have"), ({"status": 403}, errno.EACCES, "refuses"),
-    ({"body": "x"}, errno.EPROTO, "another length"), ({"status": 500}, errno.EREMOTEIO, "HTTP 500")], ids=["404", "403", "another", "500"])
+    ({"body": "x"}, errno.EPROTO, "makes no sense"), ({"status": 500}, errno.EREMOTEIO, "HTTP 500")], ids=["404", "403", "another", "500"])
 def test_an_input_that_does_not_come_back(backend, mount, edited, rule, number, words):
     """What to do is to copy it in again, unless it may come the next time."""
     mount.unmount()
