@@ -13,14 +13,16 @@
 
 /* ---- answers, all of them ---- */
 
-/* The fault of an answer that is no JSON: its status, and its words if they are words. */
+#define TEXT_MAX 8192 /* bytes looked at of an answer that is no JSON */
+
+/* Its fault: its status, and its words if they are words. */
 static struct fault fault_of_text(const struct wire_answer *a)
 {
     enum fault_kind kind = fault_of_http(a->http);
     if (kind == FAULT_NONE)
         kind = FAULT_PROTOCOL;
     char words[ENVELOPE_WORDS_MAX];
-    fault_clean_text(a->body, a->len, words, sizeof(words));
+    fault_clean_text(a->body, a->len < TEXT_MAX ? a->len : TEXT_MAX, words, sizeof(words));
     const char *first = words + strspn(words, " ");
     bool markup = *first && strchr("<{[", *first);
     return fault_make(kind, markup || kind == FAULT_PROTOCOL ? NULL : first);

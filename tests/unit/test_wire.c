@@ -82,6 +82,23 @@ static void texts_have_to_be_utf8(void **state)
 
 /* ---- faults ---- */
 
+/* Sequences that never end take long to be told from words: only so much of a text is looked at. */
+static void a_text_is_judged_by_its_beginning(void **state)
+{
+    (void)state;
+    static char body[1u << 20];
+    struct fault f;
+    memset(body, '\x1b', sizeof(body));
+    for (size_t i = 1; i < sizeof(body); i += 2)
+        body[i] = ']';
+    memcpy(body + sizeof(body) - 9, "\x1b\\words", 8);
+    body[sizeof(body) - 1] = '\0';
+    struct wire_answer a = answer(500, body);
+    assert_false(wire_read_done(&a, &f));
+    assert_int_equal(f.kind, FAULT_SERVER);
+    assert_string_equal(f.detail, "");
+}
+
 static void faults(void **state)
 {
     static const struct {
@@ -681,6 +698,7 @@ int main(void)
         cmocka_unit_test(bodies),
         cmocka_unit_test(the_draft_goes_in_as_it_is),
         cmocka_unit_test(texts_have_to_be_utf8),
+        cmocka_unit_test(a_text_is_judged_by_its_beginning),
         cmocka_unit_test(faults),
         cmocka_unit_test(tokens),
         cmocka_unit_test(sessions),
