@@ -6,20 +6,16 @@
 #include "utf8.h"
 
 static const char BOM[3] = "\xef\xbb\xbf";
+static const char DATA[] = "data";
 
-void sse_init(struct sse *s, size_t event_max, sse_event_fn *event, sse_comment_fn *comment,
-              void *user)
+void sse_init(struct sse *s, size_t event_max, sse_event_fn *event, void *user)
 {
     memset(s, 0, sizeof(*s));
     s->event = event;
-    s->comment = comment;
     s->user = user;
     s->event_max = event_max;
-    s->retry_ms = -1;
     buffer_init(&s->line, event_max);
     buffer_init(&s->data, event_max);
-    buffer_init(&s->type, event_max);
-    buffer_init(&s->id, event_max);
     buffer_init(&s->clean, event_max * 3); /* one bad byte becomes three */
 }
 
@@ -27,36 +23,20 @@ void sse_release(struct sse *s)
 {
     buffer_release(&s->line);
     buffer_release(&s->data);
-    buffer_release(&s->type);
-    buffer_release(&s->id);
     buffer_release(&s->clean);
 }
 
-static int set(struct buffer *b, const char *text, size_t len)
+static const char *data_of(const struct sse *s)
 {
-    buffer_reset(b);
-    return buffer_add(b, text, len);
-}
-
-static const char *string_of(const struct buffer *b, const char *otherwise)
-{
-    return b->len ? b->data : otherwise;
+    return s->data.len ? s->data.data : "";
 }
 
 static void dispatch(struct sse *s)
 {
-    if (s->has_data) {
-        struct sse_event event = {
-            .type = string_of(&s->type, "message"),
-            .data = string_of(&s->data, ""),
-            .len = s->data.len,
-            .last_id = string_of(&s->id, ""),
-        };
-        s->event(s->user, &event);
-    }
+    if (s->has_data)
+        s->event(s->user, data_of(s), s->data.len);
     s->has_data = false;
     buffer_reset(&s->data);
-    buffer_reset(&s->type);
 }
 
 static int add_data(struct sse *s, const char *value, size_t len)
@@ -69,38 +49,7 @@ static int add_data(struct sse *s, const char *value, size_t len)
     return buffer_add(&s->data, value, len);
 }
 
-static void set_retry(struct sse *s, const char *value, size_t len)
-{
-    int64_t ms = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (value[i] < '0' || value[i] > '9')
-            return;
-        if (ms < INT64_MAX / 10 - 1)
-            ms = ms * 10 + (value[i] - '0');
-    }
-    if (len)
-        s->retry_ms = ms;
-}
-
-static bool is_named(const char *name, size_t len, const char *field)
-{
-    return len == strlen(field) && !memcmp(name, field, len);
-}
-
-static int field(struct sse *s, const char *name, size_t name_len, const char *value, size_t len)
-{
-    if (is_named(name, name_len, "data"))
-        return add_data(s, value, len);
-    if (is_named(name, name_len, "event"))
-        return set(&s->type, value, len);
-    if (is_named(name, name_len, "id") && !(len && memchr(value, '\0', len)))
-        return set(&s->id, value, len);
-    if (is_named(name, name_len, "retry"))
-        set_retry(s, value, len);
-    return 0;
-}
-
-/* Replaces what is no UTF-8; most lines are clean and stay where they are. */
+/* Replaces what is no UTF-8; most values are clean and stay where they are. */
 static int make_utf8(struct sse *s, const char **text, size_t *len)
 {
     if (utf8_is_valid(*text, *len))
@@ -133,25 +82,18 @@ static int line(struct sse *s, const char *text, size_t len)
         dispatch(s);
         return 0;
     }
-    if (text[0] == ':') {
-        if (s->comment)
-            s->comment(s->user);
-        return 0;
+    const char *colon = memchr(text, ':', len);
+    size_t name_len = colon ? (size_t)(colon - text) : len;
+    if (name_len != strlen(DATA) || memcmp(text, DATA, name_len))
+        return 0; /* a comment, or what means nothing here */
+    text += name_len + !!colon;
+    len -= name_len + !!colon;
+    if (len && *text == ' ') {
+        text++;
+        len--;
     }
     int err = make_utf8(s, &text, &len);
-    if (err)
-        return err;
-    const char *colon = memchr(text, ':', len);
-    if (!colon)
-        return field(s, text, len, "", 0);
-    size_t name_len = (size_t)(colon - text);
-    const char *value = colon + 1;
-    size_t value_len = len - name_len - 1;
-    if (value_len && *value == ' ') {
-        value++;
-        value_len--;
-    }
-    return field(s, text, name_len, value, value_len);
+    return err ? err : add_data(s, text, len);
 }
 
 static const char *find_line_end(const char *p, const char *end)
@@ -203,12 +145,7 @@ bool sse_rest(struct sse *s, const char **data, size_t *len)
         s->error = end_line(s, "", 0);
     if (s->error || !s->has_data)
         return false;
-    *data = string_of(&s->data, "");
+    *data = data_of(s);
     *len = s->data.len;
     return true;
-}
-
-int64_t sse_retry_ms(const struct sse *s)
-{
-    return s->retry_ms;
 }

@@ -1,7 +1,9 @@
 /*
  * Server-sent events: bytes in any split, events out, as the WHATWG HTML standard interprets them
- * (BOM; LF, CR and CRLF lines; comments; several data lines; ids). An event that no blank line
- * ended before the stream did is none there; here it is given to who asks for it.
+ * (BOM; LF, CR and CRLF lines; comments; several data lines). Of an event only the data is told:
+ * types, ids and the time to reconnect mean nothing to a stream that is never taken up again. An
+ * event that no blank line ended before the stream did is none there; here it is given to who asks
+ * for it.
  *
  * Pure; one user at a time. Bytes that are no UTF-8 become U+FFFD. Work is linear in the bytes fed.
  * The memory is bounded by `event_max`, for endless lines too.
@@ -11,46 +13,30 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "buffer.h"
 
 #define SSE_EVENT_MAX (4u << 20) /* bytes; the usual bound */
 
-struct sse_event {
-    const char *type; /* "message" unless the event names another */
-    const char *data; /* UTF-8, NUL-terminated, may hold NULs too; "" for empty data lines */
-    size_t len;
-    const char *last_id; /* "" if none came yet */
-};
-
-/* The strings are valid during the call. Called inside sse_feed only; must not feed or release the
- * parser. */
-typedef void sse_event_fn(void *user, const struct sse_event *event);
-
-/* A comment line: the server is alive and has nothing to say. */
-typedef void sse_comment_fn(void *user);
+/* UTF-8, NUL-terminated, may hold NULs too; "" for empty data lines; valid during the call. Called
+ * inside sse_feed only; must not feed or release the parser. */
+typedef void sse_event_fn(void *user, const char *data, size_t len);
 
 struct sse {
     sse_event_fn *event;
-    sse_comment_fn *comment;
     void *user;
     size_t event_max;
     struct buffer line; /* the beginning of a line whose end has not come */
     struct buffer data;
-    struct buffer type;
-    struct buffer id;
-    struct buffer clean; /* a line made UTF-8 */
-    int64_t retry_ms;
+    struct buffer clean; /* the value of a line, made UTF-8 */
     bool has_data;
     bool started; /* past where a BOM may be */
     bool after_cr;
     int error;
 };
 
-/* `comment` may be NULL. event_max bounds the bytes of one event, and of one line of any kind. */
-void sse_init(struct sse *s, size_t event_max, sse_event_fn *event, sse_comment_fn *comment,
-              void *user);
+/* event_max bounds the bytes of one event, and of one line of any kind. */
+void sse_init(struct sse *s, size_t event_max, sse_event_fn *event, void *user);
 void sse_release(struct sse *s);
 
 /* 0; -EMSGSIZE (the bound was crossed) or -ENOMEM, and the same for ever after. */
@@ -59,8 +45,5 @@ int sse_feed(struct sse *s, const void *bytes, size_t len);
 /* After the last byte: is there data of an event that was not ended? It is valid until
  * sse_release. */
 bool sse_rest(struct sse *s, const char **data, size_t *len);
-
-/* The reconnection time that the server wished, -1 if none. */
-int64_t sse_retry_ms(const struct sse *s);
 
 #endif

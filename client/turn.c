@@ -232,12 +232,12 @@ static int add_event(struct turn_call *t, const char *data, size_t len)
     return err;
 }
 
-static void on_event(void *user, const struct sse_event *event)
+static void on_event(void *user, const char *data, size_t len)
 {
     struct turn_call *t = user;
 
     if (!t->stream_error)
-        t->stream_error = add_event(t, event->data, event->len);
+        t->stream_error = add_event(t, data, len);
 }
 
 /* The standard drops an event that no blank line ends, for it may be half of one. Of JSON that can
@@ -459,7 +459,7 @@ static struct turn_call *turn_new(struct client *c, const char *session_id)
     exchange_init(&t->look, c, &look_ops, t);
     state_exchange_set(&t->look, state_url(c, session_id));
     t->look.no_rate_wait = true;
-    sse_init(&t->sse, SSE_EVENT_MAX, on_event, NULL, t);
+    sse_init(&t->sse, SSE_EVENT_MAX, on_event, t);
     t->transcript = transcript_new(on_text, t);
     t->fault = fault_make(FAULT_NONE, NULL);
     t->quiet.fire = on_quiet;
