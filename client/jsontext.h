@@ -59,12 +59,9 @@ bool jsontext_walk_next(struct jsontext_walk *w, struct jsontext *name, struct j
 bool jsontext_equals(struct jsontext string, const char *s);
 
 /* Decodes a string into `out`, cut at a character border, always terminated; lone surrogates, bad
- * bytes and NULs become U+FFFD. Returns the length; 0 and "" for all that is no string. */
+ * bytes and NULs become U+FFFD. Three times its bytes are room for all of it. Returns the length; 0
+ * and "" for all that is no string. */
 size_t jsontext_copy(struct jsontext string, char *out, size_t size);
-
-/* The same, whole; malloc'd and terminated, the caller frees it. 0, -ENOMEM, or -EINVAL: no string.
- */
-int jsontext_string(struct jsontext string, char **out, size_t *len);
 
 /* A number, or a string that spells one. 0, or -EINVAL: neither. Out of range is clamped. The
  * integer is cut towards zero. Does not depend on the locale. */

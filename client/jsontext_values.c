@@ -2,7 +2,6 @@
 #include "jsontext.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
@@ -101,21 +100,6 @@ size_t jsontext_copy(struct jsontext string, char *out, size_t size)
     }
     out[len] = '\0';
     return len;
-}
-
-int jsontext_string(struct jsontext string, char **out, size_t *len)
-{
-    if (jsontext_type(string) != JSONTEXT_STRING)
-        return -EINVAL;
-    /* One bad byte becomes three; escapes only shrink (six bytes to three at most). */
-    size_t size = string.len * 3;
-    char *text = malloc(size);
-    if (!text)
-        return -ENOMEM;
-    *len = jsontext_copy(string, text, size);
-    char *fit = realloc(text, *len + 1);
-    *out = fit ? fit : text;
-    return 0;
 }
 
 int jsontext_quote(struct buffer *b, const char *text, size_t len)

@@ -13,7 +13,7 @@ uint32_t token_fold(uint32_t c)
     return c == 0x2019 ? '\'' : c;
 }
 
-bool token_is_han(uint32_t c)
+static bool is_han(uint32_t c)
 {
     return (c >= 0x3400 && c <= 0x9fff) || (c >= 0xf900 && c <= 0xfaff) ||
            (c >= 0x20000 && c <= 0x3ffff);
@@ -53,7 +53,7 @@ static enum token_kind kind_of(uint32_t c)
     if (c < 0x20 || (c >= 0x7f && c <= 0x9f))
         return TOKEN_BAD;
     c = token_fold(c);
-    if (token_is_han(c))
+    if (is_han(c))
         return TOKEN_HAN;
     return is_mark(c) ? TOKEN_MARK : TOKEN_WORD;
 }

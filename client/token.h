@@ -34,8 +34,6 @@ struct token token_at(const char *text, size_t len, size_t at);
 /* Upper case, full-width forms and the curly apostrophe made plain. */
 uint32_t token_fold(uint32_t character);
 
-bool token_is_han(uint32_t character);
-
 enum token_match {
     TOKEN_DIFFERS,
     TOKEN_MATCHES,

@@ -229,15 +229,10 @@ static void strings(void **state)
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        char out[64], *whole;
-        size_t len;
+        char out[64];
         struct jsontext v = parse(cases[i].json);
         assert_int_equal(jsontext_copy(v, out, sizeof(out)), strlen(cases[i].text));
         assert_string_equal(out, cases[i].text);
-        assert_int_equal(jsontext_string(v, &whole, &len), 0);
-        assert_int_equal(len, strlen(cases[i].text));
-        assert_string_equal(whole, cases[i].text);
-        free(whole);
         assert_true(jsontext_equals(v, cases[i].text));
         assert_false(jsontext_equals(v, "another"));
     }
@@ -261,9 +256,6 @@ static void copies_are_cut_between_characters(void **state)
     }
     assert_int_equal(jsontext_copy(parse("[1]"), out, sizeof(out)), 0);
     assert_string_equal(out, "");
-    char *whole;
-    size_t len;
-    assert_int_equal(jsontext_string(parse("1"), &whole, &len), -EINVAL);
 }
 
 static void numbers(void **state)
