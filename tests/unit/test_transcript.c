@@ -333,10 +333,10 @@ static void one_huge_text(void **state)
 
 /* ---- streams ---- */
 
-static void on_event(void *user, const struct sse_event *e)
+static void on_event(void *user, const char *data, size_t len)
 {
     struct event_list list;
-    assert_int_equal(event_read(e->data, e->len, &list), 0);
+    assert_int_equal(event_read(data, len, &list), 0);
     for (size_t i = 0; i < list.count; i++)
         assert_int_equal(transcript_add(user, &list.items[i]), 0);
     event_list_release(&list);
@@ -363,7 +363,7 @@ static void recorded_streams(void **state)
         struct sse sse;
         shown_init(&shown);
         struct transcript *t = transcript_new(on_text, &shown);
-        sse_init(&sse, SSE_EVENT_MAX, on_event, NULL, t);
+        sse_init(&sse, SSE_EVENT_MAX, on_event, t);
         assert_int_equal(sse_feed(&sse, bytes, len), 0);
         assert_int_equal(transcript_finish(t), 0);
         assert_string_equal(shown.text.data, cases[i].text);
