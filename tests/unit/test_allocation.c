@@ -98,11 +98,11 @@ static void on_text(void *user, const char *text, size_t len)
         s->error = -ENOMEM;
 }
 
-static void on_event(void *user, const struct sse_event *event)
+static void on_event(void *user, const char *data, size_t len)
 {
     struct stream *s = user;
     struct event_list items;
-    int r = s->error ? s->error : event_read(event->data, event->len, &items);
+    int r = s->error ? s->error : event_read(data, len, &items);
 
     if (r) {
         s->error = r;
@@ -126,7 +126,7 @@ static int follow(char **out)
     if (!s.transcript)
         return -ENOMEM;
     buffer_init(&s.shown, SHOWN_MAX);
-    sse_init(&sse, 1u << 20, on_event, NULL, &s);
+    sse_init(&sse, 1u << 20, on_event, &s);
     r = sse_feed(&sse, recorded, recorded_len);
     if (!r)
         r = s.error;
