@@ -134,19 +134,65 @@ static void append(void *user, const char *text, size_t len)
         end->size = end->len + 1; /* what comes later would not follow on */
 }
 
+/* The string that `name` has in a text with JSON, badly spelled JSON and Python's too; false if
+ * there is none that can be read as it stands. */
+static bool find_string(const char *text, const char *name, char *out, size_t size)
+{
+    const char *p = strstr(text, name);
+    size_t len = 0;
+    if (!p)
+        return false;
+    p += strlen(name);
+    p += strspn(p, " ");
+    if (*p++ != ':')
+        return false;
+    p += strspn(p, " ");
+    char quote = *p;
+    if (quote != '"' && quote != '\'')
+        return false;
+    for (p++; *p && *p != quote && len < size - 1; p++) {
+        char c = *p;
+        if (c == '\\') {
+            c = *++p;
+            if (!c || !strchr("nrt/\\\"'", c))
+                return false;
+            c = strchr("nrt", c) ? ' ' : c;
+        }
+        out[len++] = c;
+    }
+    out[len] = '\0';
+    return true;
+}
+
+static void add_scrubbed(struct text_end *end, const char *text)
+{
+    struct scrub scrub;
+    scrub_init(&scrub, append, end);
+    scrub_feed(&scrub, text, strlen(text));
+    scrub_finish(&scrub);
+    while (end->len && strchr(" :", end->out[end->len - 1]))
+        end->len--;
+    end->out[end->len] = '\0';
+}
+
+/* JSON goes; but for its message, which is what people can read of it. */
 static void set_detail(struct fault *f, const char *detail)
 {
-    char clean[4 * FAULT_DETAIL_MAX];
+    char clean[4 * FAULT_DETAIL_MAX], message[sizeof(clean)];
     fault_clean_text(detail, strlen(detail), clean, sizeof(clean));
 
     struct text_end end = {f->detail, 0, sizeof(f->detail)};
-    struct scrub scrub;
-    scrub_init(&scrub, append, &end);
-    scrub_feed(&scrub, clean, strlen(clean));
-    scrub_finish(&scrub);
-    while (end.len && strchr(" :", f->detail[end.len - 1]))
-        end.len--;
-    f->detail[end.len] = '\0';
+    add_scrubbed(&end, clean);
+    if (!find_string(clean, "\"message\"", message, sizeof(message)) &&
+        !find_string(clean, "'message'", message, sizeof(message)))
+        return;
+    if (strstr(f->detail, message))
+        return;
+    if (end.len) {
+        const char *between = f->detail[end.len - 1] == '.' ? " " : ": ";
+        append(&end, between, strlen(between));
+    }
+    add_scrubbed(&end, message);
 }
 
 struct fault fault_make(enum fault_kind kind, const char *detail)

@@ -67,6 +67,17 @@ static void details_are_cleaned(void **state)
         {"nmv\x01_usr_abc", "***"},
         {"upstream: {\"code\": 7, \"token\": \"x\"}", "upstream"},
         {"{\"error\":\"x\"}", ""},
+        /* Of JSON the message stays. */
+        {"tool \"sync\" failed: {\"code\": 3, \"message\": \"bad \\\"voice\\\"\"}",
+         "tool \"sync\" failed: bad \"voice\""},
+        {"429 SPENT. {'error': {'code': 429, 'message': 'Quota used up.'}}",
+         "429 SPENT. Quota used up."},
+        {"{\"message\" : \"no nmv_usr_abc {\\\"a\\\":1}\"}", "no ***"},
+        {"{\"message\":\"cut o", "cut o"},
+        {"{\"message\":\"two\\nlines\"}", "two lines"},
+        {"{\"message\":{\"message\":7}}", ""},
+        {"{\"message\":\"\\u7247\"}", ""},
+        {"the \"message\": \"x\" is plain", "the \"message\": \"x\" is plain"},
         {"bad \xff byte", "bad \xef\xbf\xbd byte"},
         {"\xe7\x89\x87", "\xe7\x89\x87"},
         {"turn\xe2\x80\xae"
