@@ -14,6 +14,20 @@ static bool joins_names(const struct sentence *s, size_t join)
            (u->flags & UNIT_CAPITAL && u->class != WORD_I && u->class != WORD_YOU);
 }
 
+static bool is_press(const struct sentence *s, size_t i)
+{
+    enum word_class class = s->unit[i].class;
+    return class == WORD_CLICK || class == WORD_POINT || class == WORD_PRESS;
+}
+
+/* 点击“生成”后点击导出: one instruction after the other. */
+static bool begins_step(const struct sentence *s, size_t verb, size_t after)
+{
+    size_t next = words_next(s, after + 1);
+    return s->unit[after].flags & UNIT_HAN && next < s->count && is_press(s, verb) &&
+           is_press(s, next);
+}
+
 bool find_ends_clause(const struct sentence *s, size_t verb, size_t i)
 {
     const struct unit *u = &s->unit[i];
@@ -23,6 +37,8 @@ bool find_ends_clause(const struct sentence *s, size_t verb, size_t i)
     if (u->flags & UNIT_URL)
         return true;
     if (u->class == WORD_BEFORE && u->flags & UNIT_HAN)
+        return true;
+    if (u->class == WORD_AFTER && begins_step(s, verb, i))
         return true;
     if (u->class == WORD_CLOSING) /* but "Export" button */
         return u->pair < verb && !(i == verb + 1 && u->pair + 1u == verb);

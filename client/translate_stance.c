@@ -181,6 +181,11 @@ struct stance find_stance(const struct sentence *s, size_t verb, bool glued)
         case WORD_SCENE:
         case WORD_THEIR:
             return st;
+        case WORD_IN: /* 在右上角 */
+            if (s->unit[i].class != WORD_PLACE)
+                return inner_stance(s, st, i);
+            st.start = i - 1;
+            break;
         default:
             return inner_stance(s, st, i);
         }
