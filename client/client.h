@@ -98,19 +98,11 @@ int client_link(struct client *c, const char *task_id, const char *session_id, c
 
 /* ---- upload ---- */
 
-struct client_file {
-    const char *filename; /* strings may be NULL, numbers negative: not told */
-    const char *file_type;
-    const char *url;
-    const char *hash;
-    double duration_s;
-    int width, height;
-    double fps;
-};
-
 typedef void client_upload_progress_fn(void *user, uint64_t sent, uint64_t total);
-typedef void client_upload_fn(void *user, const struct fault *f, const struct client_file *files,
-                              size_t count);
+
+/* `url` is where the backend keeps the file, as it spells it (it may be relative to the API); NULL on a fault, and
+ * if it does not tell. */
+typedef void client_upload_fn(void *user, const struct fault *f, const char *url);
 
 /* Sends `size` bytes of `fd` from its start as `name` (UTF-8, no '/'). The descriptor is duplicated; the file
  * must not change meanwhile. `progress` may be NULL; it comes at most ten times a second, and once `sent` is
@@ -118,8 +110,8 @@ typedef void client_upload_fn(void *user, const struct fault *f, const struct cl
 int client_upload_file(struct client *c, const char *session_id, int fd, uint64_t size,
                        const char *name, client_upload_progress_fn *progress, client_upload_fn *done,
                        void *user, client_call *call);
-int client_upload_urls(struct client *c, const char *session_id, const char *const *urls,
-                       size_t count, client_upload_fn *done, void *user, client_call *call);
+int client_upload_url(struct client *c, const char *session_id, const char *url, client_upload_fn *done,
+                      void *user, client_call *call);
 
 /* ---- message ---- */
 

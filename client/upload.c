@@ -12,15 +12,15 @@
 
 #define UPLOAD_FIELD "files"
 #define UPLOAD_MAX (SIZE_MAX / 2) /* bytes; the backend knows better */
-#define SEND_BUFFER (512L << 10) /* bytes */
-#define UPLOAD_STALL_MS 60000    /* no byte went, or no answer came after the last one */
-#define URLS_TIMEOUT_MS 120000   /* the backend fetches them meanwhile */
+#define SEND_BUFFER (512L << 10)  /* bytes */
+#define UPLOAD_STALL_MS 60000     /* no byte went, or no answer came after the last one */
+#define URL_TIMEOUT_MS 120000     /* the backend fetches it meanwhile */
 #define PROGRESS_EVERY_MS 100
 
 struct upload_call {
     struct call call;
     struct exchange x;
-    struct wire_files files;
+    char url[WIRE_URL_MAX];
     client_upload_fn *done;
     void *user;
 
@@ -157,7 +157,7 @@ static void upload_tell(struct call *call, const struct fault *f)
 {
     struct upload_call *u = container_of(call, struct upload_call, call);
 
-    u->done(u->user, f, u->files.files, f->kind == FAULT_NONE ? u->files.count : 0);
+    u->done(u->user, f, f->kind == FAULT_NONE && *u->url ? u->url : NULL);
 }
 
 static void upload_release(struct call *call)
@@ -168,7 +168,6 @@ static void upload_release(struct call *call)
         loop_timer_stop(u->call.client->loop, &u->report);
     exchange_release(&u->x); /* before the source, which it reads from */
     source_free(u->source);
-    wire_files_release(&u->files);
     if (u->fd >= 0)
         close(u->fd);
     multipart_release(&u->form);
@@ -188,7 +187,7 @@ static void upload_read(void *user, struct transfer *t, struct fault *f)
     struct upload_call *u = user;
     struct wire_answer answer = {t->http, t->body.data, t->body.len};
 
-    wire_read_files(&answer, &u->files, f);
+    wire_read_upload(&answer, u->url, f);
 }
 
 static void upload_done(void *user, const struct fault *f)
@@ -259,8 +258,8 @@ int client_upload_file(struct client *c, const char *session_id, int fd, uint64_
     return call_launch(c, &u->call, &upload_class, call);
 }
 
-int client_upload_urls(struct client *c, const char *session_id, const char *const *urls,
-                       size_t count, client_upload_fn *done, void *user, client_call *call)
+int client_upload_url(struct client *c, const char *session_id, const char *url,
+                      client_upload_fn *done, void *user, client_call *call)
 {
     static const struct exchange_ops ops = {.read = upload_read, .done = upload_done};
     struct upload_call *u = upload_new(c, session_id, &ops, done, user);
@@ -268,8 +267,8 @@ int client_upload_urls(struct client *c, const char *session_id, const char *con
 
     if (!u)
         return -ENOMEM;
-    u->x.timeout_ms = URLS_TIMEOUT_MS;
-    err = wire_urls_body(urls, count, &u->x.body, &u->x.body_len);
+    u->x.timeout_ms = URL_TIMEOUT_MS;
+    err = wire_url_body(url, &u->x.body, &u->x.body_len);
     if (err) {
         upload_release(&u->call);
         return err == -ENOMEM ? err : -EINVAL;

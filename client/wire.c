@@ -1,9 +1,7 @@
 /* The answers. */
 #include "wire.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -183,98 +181,32 @@ bool wire_read_claim(const struct wire_answer *a, struct wire_claim *out, struct
 
 /* ---- upload ---- */
 
-/* Where the next string goes. Decoding makes a bad byte three, and shrinks all else: three times
- * the bytes of the list are room for all of them. */
-struct arena {
-    char *at;
-    size_t left;
-};
-
-static const char *keep_string(struct arena *arena, struct jsontext object, const char *name)
-{
-    struct jsontext value;
-    if (jsontext_find(object, &value, name, NULL))
-        return NULL;
-    size_t n = jsontext_copy(value, arena->at, arena->left);
-    if (!n)
-        return NULL;
-    const char *kept = arena->at;
-    arena->at += n + 1;
-    arena->left -= n + 1;
-    return kept;
-}
-
-static double real(struct jsontext object, const char *name)
-{
-    struct jsontext value;
-    double number;
-    if (jsontext_find(object, &value, name, NULL) || jsontext_double(value, &number) || number < 0)
-        return -1;
-    return number;
-}
-
-static void read_file(struct jsontext object, struct arena *arena, struct client_file *file)
-{
-    file->filename = keep_string(arena, object, "filename");
-    file->file_type = keep_string(arena, object, "file_type");
-    file->url = keep_string(arena, object, "cdn_url");
-    if (!file->url)
-        file->url = keep_string(arena, object, "url");
-    file->hash = keep_string(arena, object, "hash");
-    file->duration_s = real(object, "duration");
-    file->width = clamp(integer(object, "width", -1), -1, INT_MAX);
-    file->height = clamp(integer(object, "height", -1), -1, INT_MAX);
-    file->fps = real(object, "fps");
-}
-
-static size_t count_files(struct jsontext list)
+static bool first_file(struct jsontext payload, const char *name, struct jsontext *file)
 {
     struct jsontext_walk walk;
-    struct jsontext file;
-    size_t count = 0;
+    struct jsontext list;
+    if (jsontext_find(payload, &list, name, NULL) || jsontext_type(list) != JSONTEXT_ARRAY)
+        return false;
     jsontext_walk_init(&walk, list);
-    while (count < WIRE_FILES_MAX && jsontext_walk_next(&walk, NULL, &file))
-        count += jsontext_type(file) == JSONTEXT_OBJECT;
-    return count;
+    while (jsontext_walk_next(&walk, NULL, file))
+        if (jsontext_type(*file) == JSONTEXT_OBJECT)
+            return true;
+    return false;
 }
 
-static bool find_list(struct jsontext payload, const char *name, struct jsontext *list)
+bool wire_read_upload(const struct wire_answer *a, char url[WIRE_URL_MAX], struct fault *fault)
 {
-    return !jsontext_find(payload, list, name, NULL) && jsontext_type(*list) == JSONTEXT_ARRAY &&
-           count_files(*list);
-}
-
-bool wire_read_files(const struct wire_answer *a, struct wire_files *out, struct fault *fault)
-{
-    struct jsontext root, payload, list, file;
+    static const char *const names[] = {"cdn_url", "url"};
+    struct jsontext root, payload, file, value;
     if (!read_answer(a, &root, &payload, fault))
         return false;
-    if (!find_list(payload, "files", &list) && !find_list(payload, "uploaded_files", &list))
+    if (!first_file(payload, "files", &file) && !first_file(payload, "uploaded_files", &file))
         return makes_no_sense(fault);
-
-    struct wire_files files = {.count = 0};
-    struct arena arena = {.left = 3 * list.len};
-    files.files = calloc(count_files(list), sizeof(*files.files));
-    files.strings = arena.at = malloc(arena.left);
-    if (!files.files || !files.strings) {
-        wire_files_release(&files);
-        *fault = fault_local(ENOMEM);
-        return false;
-    }
-    struct jsontext_walk walk;
-    jsontext_walk_init(&walk, list);
-    while (files.count < WIRE_FILES_MAX && jsontext_walk_next(&walk, NULL, &file))
-        if (jsontext_type(file) == JSONTEXT_OBJECT)
-            read_file(file, &arena, &files.files[files.count++]);
-    *out = files;
+    url[0] = '\0';
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !*url; i++)
+        if (!jsontext_find(file, &value, names[i], NULL) && value.len < WIRE_URL_MAX)
+            jsontext_copy(value, url, WIRE_URL_MAX);
     return true;
-}
-
-void wire_files_release(struct wire_files *files)
-{
-    free(files->files);
-    free(files->strings);
-    memset(files, 0, sizeof(*files));
 }
 
 /* ---- state, balance ---- */

@@ -17,7 +17,6 @@
 #define WIRE_ID_MAX 128      /* bytes of an id, terminated */
 #define WIRE_SECRET_MAX 2048 /* bytes of a token, terminated */
 #define WIRE_URL_MAX 8192    /* bytes of a URL, terminated */
-#define WIRE_FILES_MAX 1000  /* files of one upload answer */
 #define WIRE_RETRY_AFTER_MAX_S 120
 
 /* ---- requests ----
@@ -27,7 +26,7 @@
 
 int wire_session_body(const char *task_name, const char *lang, char **out, size_t *len);
 int wire_claim_body(const char *task_id, const char *session_id, char **out, size_t *len);
-int wire_urls_body(const char *const *urls, size_t count, char **out, size_t *len);
+int wire_url_body(const char *url, char **out, size_t *len);
 int wire_message_body(const char *session_id, const char *message, char **out, size_t *len);
 
 /* The draft goes in byte for byte. */
@@ -75,15 +74,9 @@ struct wire_claim {
 
 bool wire_read_claim(const struct wire_answer *a, struct wire_claim *out, struct fault *fault);
 
-struct wire_files {
-    struct client_file *files; /* never empty after success */
-    size_t count;
-    char *strings; /* what they point into */
-};
-
-/* An empty or missing list is FAULT_PROTOCOL. The caller releases the files. */
-bool wire_read_files(const struct wire_answer *a, struct wire_files *out, struct fault *fault);
-void wire_files_release(struct wire_files *files);
+/* Where the backend keeps what was uploaded (the first file that it lists), as it spells it; "" if
+ * not told, or beyond the bound. An empty or missing list is FAULT_PROTOCOL. */
+bool wire_read_upload(const struct wire_answer *a, char url[WIRE_URL_MAX], struct fault *fault);
 
 /* The exact bytes of `data.state`, pointing into the body; "null" for a session that has none yet:
  * the backend says null, one that leaves the state out makes no sense. */

@@ -66,16 +66,12 @@ int wire_claim_body(const char *task_id, const char *session_id, char **out, siz
     return body_take(&b, out, len);
 }
 
-int wire_urls_body(const char *const *urls, size_t count, char **out, size_t *len)
+int wire_url_body(const char *url, char **out, size_t *len)
 {
     struct body b;
     body_init(&b);
     add(&b, "{\"urls\":[");
-    for (size_t i = 0; i < count; i++) {
-        if (i)
-            add(&b, ",");
-        add_string(&b, urls[i]);
-    }
+    add_string(&b, url);
     add(&b, "],\"source_type\":\"url\"}");
     return body_take(&b, out, len);
 }

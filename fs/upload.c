@@ -144,7 +144,7 @@ static void fail(struct upload *u, const struct fault *f)
     save(u);
 }
 
-static void succeed(struct upload *u, const struct client_file *file)
+static void succeed(struct upload *u, const char *url)
 {
     struct input *in = u->input;
     struct session *s = in->session;
@@ -154,7 +154,7 @@ static void succeed(struct upload *u, const struct client_file *file)
     in->error = 0;
     in->unreported = false;
     set_text(&in->words, NULL);
-    set_text(&in->url, file->url);
+    set_text(&in->url, url);
     input_shown_name(in, name);
     history_add(s, "upload", name);
     session_succeeded(s);
@@ -176,8 +176,7 @@ static void leave_to_next_mount(struct upload *u)
 
 static void send_it(struct fs *fs, struct need *n, const struct fault *f);
 
-static void uploaded(void *user, const struct fault *f, const struct client_file *files,
-                     size_t count_of_files)
+static void uploaded(void *user, const struct fault *f, const char *url)
 {
     struct upload *u = user;
     struct session *s = u->input->session;
@@ -193,8 +192,8 @@ static void uploaded(void *user, const struct fault *f, const struct client_file
         session_need(s, &u->need, send_it);
     } else if (f->kind == FAULT_CANCELLED) {
         leave_to_next_mount(u);
-    } else if (f->kind == FAULT_NONE && count_of_files) {
-        succeed(u, &files[0]);
+    } else if (f->kind == FAULT_NONE) {
+        succeed(u, url);
     } else {
         fail(u, f);
     }
@@ -225,14 +224,13 @@ static void progress(void *user, uint64_t sent, uint64_t total)
 static int send_to(struct fs *fs, struct upload *u)
 {
     struct input *in = u->input;
-    const char *url = in->link;
 
     free(u->session_id);
     u->session_id = strdup(in->session->id);
     if (!u->session_id)
         return -ENOMEM;
     if (in->link)
-        return client_upload_urls(fs->client, u->session_id, &url, 1, uploaded, u, &u->call);
+        return client_upload_url(fs->client, u->session_id, in->link, uploaded, u, &u->call);
     return client_upload_file(fs->client, u->session_id, u->blob->fd, u->blob->size, in->name,
                               progress, uploaded, u, &u->call);
 }

@@ -263,13 +263,12 @@ void told_link(void *user, const struct fault *f, const char *url, int expires_i
     leave();
 }
 
-void told_upload(void *user, const struct fault *f, const struct client_file *files, size_t count)
+void told_upload(void *user, const struct fault *f, const char *url)
 {
     struct told *t = enter(user);
 
-    t->count = count;
-    if (count && files[0].url)
-        add_text(t, files[0].url, strlen(files[0].url));
+    if (url)
+        add_text(t, url, strlen(url));
     end(t, f);
     leave();
 }

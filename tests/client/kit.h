@@ -49,7 +49,6 @@ struct told {
     int64_t number[3];
     struct turn_result result; /* its state is in `text2` */
     char text2[65536];
-    size_t count; /* files */
     unsigned progress;
     uint64_t most, total;
     bool late;

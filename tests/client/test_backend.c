@@ -73,7 +73,7 @@ static void test_film(void **state)
     close(fd);
     told_wait(&t);
     assert_int_equal(t.fault.kind, FAULT_NONE);
-    assert_int_equal(t.count, 1);
+    assert_true(t.text_len > 0);
 
     struct client_turn turn = {.session_id = session,
                                .message = "title \"Hello\"",
@@ -132,7 +132,7 @@ static const char *const kinds[] = {"deep_json", "wide_json", "long_string", "lo
 
 static void make_call(struct kit *k, const char *endpoint, struct told *t, int fd)
 {
-    static const char *urls[] = {"https://a.example/x.mp4"};
+    static const char url[] = "https://a.example/x.mp4";
     struct client_turn turn = {
         .session_id = session, .message = "undo", .before = before, .before_len = strlen(before)};
     struct client_download what = {.render_id = "render_1", .fd = fd, .max_size = 1u << 20};
@@ -143,7 +143,7 @@ static void make_call(struct kit *k, const char *endpoint, struct told *t, int f
     else if (!strcmp(endpoint, "claim"))
         client_link(k->client, "1", session, told_link, t, NULL);
     else if (!strcmp(endpoint, "upload"))
-        client_upload_urls(k->client, session, urls, 1, told_upload, t, NULL);
+        client_upload_url(k->client, session, url, told_upload, t, NULL);
     else if (!strcmp(endpoint, "message"))
         client_turn(k->client, &turn, &told_turn, t, NULL);
     else if (!strcmp(endpoint, "state"))

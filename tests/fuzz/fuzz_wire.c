@@ -67,21 +67,13 @@ static void read_state(const struct wire_answer *a)
     }
 }
 
-static void read_files(const struct wire_answer *a)
+static void read_upload(const struct wire_answer *a)
 {
     struct fault f;
-    struct wire_files files;
-    bool fine = wire_read_files(a, &files, &f);
+    char url[WIRE_URL_MAX];
+    bool fine = wire_read_upload(a, url, &f);
     check_fault(&f, fine);
-    if (!fine)
-        return;
-    fuzz_check(files.count > 0 && files.count <= WIRE_FILES_MAX);
-    for (size_t i = 0; i < files.count; i++) {
-        const struct client_file *file = &files.files[i];
-        fuzz_check(!file->filename || utf8_is_valid(file->filename, strlen(file->filename)));
-        fuzz_check(!file->url || utf8_is_valid(file->url, strlen(file->url)));
-    }
-    wire_files_release(&files);
+    fuzz_check(!fine || utf8_is_valid(url, strlen(url)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -92,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             (const char *)data + 1, size - 1};
     read_small(&a);
     read_state(&a);
-    read_files(&a);
+    read_upload(&a);
 
     char *text = strndup((const char *)data, size), *body;
     size_t len;

@@ -202,12 +202,11 @@ static int session_body(char **out)
     return wire_session_body("a \"name\"", "en", out, &len);
 }
 
-static int urls_body(char **out)
+static int url_body(char **out)
 {
-    static const char *const urls[] = {"http://127.0.0.1/a.mp4", "http://127.0.0.1/b.mp4"};
     size_t len;
 
-    return wire_urls_body(urls, COUNT(urls), out, &len);
+    return wire_url_body("http://127.0.0.1/a.mp4", out, &len);
 }
 
 static int message_body(char **out)
@@ -237,32 +236,14 @@ static int file_head(char **out)
     return 0;
 }
 
-static int uploaded_files(char **out)
-{
-    static const char body[] =
-        "{\"code\":0,\"data\":{\"files\":[{\"url\":\"x\",\"name\":\"a.mp4\"}]}}";
-    struct wire_answer a = {.http = 200, .body = body, .len = sizeof(body) - 1};
-    struct wire_files files;
-    struct fault f;
-    char *copy;
-
-    if (!wire_read_files(&a, &files, &f))
-        return f.kind == FAULT_LOCAL ? -f.error : -EPROTO;
-    copy = strdup(files.files[0].url);
-    wire_files_release(&files);
-    *out = copy;
-    return copy ? 0 : -ENOMEM;
-}
-
 static void bodies(void **state)
 {
     (void)state;
     starve(session_body, true);
-    starve(urls_body, true);
+    starve(url_body, true);
     starve(message_body, true);
     starve(render_body, true);
     starve(file_head, true);
-    starve(uploaded_files, true);
 }
 
 /* ---- the mount point ---- */

@@ -35,11 +35,8 @@ static void bodies(void **state)
     assert_body(err, body, len,
                 "{\"app_name\":\"nemo_agent\",\"user_id\":\"me\",\"session_id\":\"42\","
                 "\"new_message\":{\"parts\":[{\"text\":\"line one\\nC:\\\\x \\u0001\x7f\"}]}}");
-    const char *const urls[] = {"https://a/x.mp4", "http://b/\"y\".wav"};
-    err = wire_urls_body(urls, 2, &body, &len);
-    assert_body(
-        err, body, len,
-        "{\"urls\":[\"https://a/x.mp4\",\"http://b/\\\"y\\\".wav\"],\"source_type\":\"url\"}");
+    err = wire_url_body("http://b/\"y\".wav", &body, &len);
+    assert_body(err, body, len, "{\"urls\":[\"http://b/\\\"y\\\".wav\"],\"source_type\":\"url\"}");
 }
 
 static void the_draft_goes_in_as_it_is(void **state)
@@ -76,8 +73,7 @@ static void texts_have_to_be_utf8(void **state)
     size_t len;
     assert_int_equal(wire_message_body("42", "\xff", &body, &len), -EILSEQ);
     assert_int_equal(wire_session_body("\xc0\x80", "en", &body, &len), -EILSEQ);
-    const char *const urls[] = {"http://a/", "\xed\xa0\x80"};
-    assert_int_equal(wire_urls_body(urls, 2, &body, &len), -EILSEQ);
+    assert_int_equal(wire_url_body("\xed\xa0\x80", &body, &len), -EILSEQ);
 }
 
 /* ---- faults ---- */
@@ -306,70 +302,51 @@ static void links(void **state)
 
 static void uploads(void **state)
 {
-    (void)state;
-    struct fault fault;
-    struct wire_files files;
-    struct wire_answer a = answer(
-        200, "{\"code\":0,\"data\":{\"files\":[{\"filename\":\"a.mp4\",\"file_type\":\"video\","
-             "\"cdn_url\":\"https://c/a\",\"url\":\"https://u/a\",\"duration\":12.5,\"width\":1920,"
-             "\"height\":\"1080\",\"fps\":29.97,\"hash\":\"h\"},{\"url\":\"https://u/b\"},{}]}}");
-    assert_true(wire_read_files(&a, &files, &fault));
-    assert_int_equal(files.count, 3);
-    assert_string_equal(files.files[0].filename, "a.mp4");
-    assert_string_equal(files.files[0].file_type, "video");
-    assert_string_equal(files.files[0].url, "https://c/a");
-    assert_string_equal(files.files[0].hash, "h");
-    assert_true(files.files[0].duration_s == 12.5);
-    assert_int_equal(files.files[0].width, 1920);
-    assert_int_equal(files.files[0].height, 1080);
-    assert_true(files.files[0].fps > 29.96 && files.files[0].fps < 29.98);
-    assert_null(files.files[1].filename);
-    assert_string_equal(files.files[1].url, "https://u/b");
-    assert_true(files.files[1].duration_s < 0);
-    assert_int_equal(files.files[1].width, -1);
-    assert_null(files.files[2].url);
-    wire_files_release(&files);
-
-    a = answer(200, "{\"success\":true,\"data\":{\"files\":[],\"uploaded_files\":[1,{\"filename\":"
-                    "\"\xff\xff\xff\"}]}}");
-    assert_true(wire_read_files(&a, &files, &fault));
-    assert_int_equal(files.count, 1);
-    assert_string_equal(files.files[0].filename, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
-    wire_files_release(&files);
-
+    static const struct {
+        const char *body, *url;
+    } cases[] = {
+        {"{\"code\":0,\"data\":{\"files\":[{\"filename\":\"a.mp4\",\"cdn_url\":\"https://c/a\","
+         "\"url\":\"https://u/a\"},{\"url\":\"https://u/b\"},{}]}}",
+         "https://c/a"},
+        {"{\"files\":[{\"cdn_url\":null,\"url\":\"/a?b=\\u0026\"}]}", "/a?b=&"},
+        {"{\"success\":true,\"data\":{\"files\":[],\"uploaded_files\":[1,{\"url\":\"u\"}]}}", "u"},
+        {"{\"files\":[{\"url\":\"\xff\"}]}", "\xef\xbf\xbd"},
+        {"{\"files\":[{\"filename\":\"a.mp4\"},{\"url\":\"u\"}]}", ""},
+        {"{\"files\":[{\"url\":7}]}", ""},
+    };
     static const char *const none[] = {
         "{\"code\":0,\"data\":{\"files\":[]}}",       "{\"uploaded_files\":[]}", "{}",
         "{\"code\":0,\"data\":{\"files\":{}}}",       "{\"files\":[null,1]}",    "[]",
         "{\"code\":0,\"data\":null,\"files\":\"x\"}",
     };
+    struct fault fault;
+    char url[WIRE_URL_MAX];
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct wire_answer a = answer(200, cases[i].body);
+        assert_true(wire_read_upload(&a, url, &fault));
+        assert_string_equal(url, cases[i].url);
+    }
     for (size_t i = 0; i < COUNT(none); i++) {
-        a = answer(200, none[i]);
-        assert_false(wire_read_files(&a, &files, &fault));
+        struct wire_answer a = answer(200, none[i]);
+        assert_false(wire_read_upload(&a, url, &fault));
         assert_int_equal(fault.kind, FAULT_PROTOCOL);
     }
-    a = answer(200, "{\"code\":4001,\"message\":\"no\"}");
-    assert_false(wire_read_files(&a, &files, &fault));
+    struct wire_answer a = answer(200, "{\"code\":4001,\"message\":\"no\"}");
+    assert_false(wire_read_upload(&a, url, &fault));
     assert_int_equal(fault.kind, FAULT_TYPE);
 }
 
-static void too_many_files_are_cut(void **state)
+static void a_url_without_measure_is_none(void **state)
 {
     (void)state;
-    size_t size = 40000;
-    char *body = malloc(size);
-    assert_non_null(body);
-    strcpy(body, "{\"files\":[{}");
-    size_t len = strlen(body);
-    for (int i = 0; i < 5000; i++, len += 3)
-        memcpy(body + len, ",{}", 3);
-    memcpy(body + len, "]}", 3);
+    char body[WIRE_URL_MAX + 100], url[WIRE_URL_MAX];
     struct fault fault;
-    struct wire_files files;
+    int len = snprintf(body, sizeof(body), "{\"files\":[{\"url\":\"%0*d\"}]}", WIRE_URL_MAX, 0);
+    assert_true((size_t)len < sizeof(body));
     struct wire_answer a = answer(200, body);
-    assert_true(wire_read_files(&a, &files, &fault));
-    assert_int_equal(files.count, WIRE_FILES_MAX);
-    wire_files_release(&files);
-    free(body);
+    assert_true(wire_read_upload(&a, url, &fault));
+    assert_string_equal(url, "");
 }
 
 /* ---- state, balance ---- */
@@ -551,7 +528,7 @@ static void read_all_ways(const struct wire_answer *a)
     struct wire_token token;
     struct wire_session session;
     struct wire_claim claim;
-    struct wire_files files;
+    char url[WIRE_URL_MAX];
     struct client_balance balance;
     struct wire_render render;
     const char *text;
@@ -560,8 +537,7 @@ static void read_all_ways(const struct wire_answer *a)
     wire_read_token(a, &token, &fault);
     wire_read_session(a, &session, &fault);
     wire_read_claim(a, &claim, &fault);
-    if (wire_read_files(a, &files, &fault))
-        wire_files_release(&files);
+    wire_read_upload(a, url, &fault);
     wire_read_state(a, &text, &len, &fault);
     wire_read_balance(a, &balance, &fault);
     wire_read_render(a, &render, &fault);
@@ -704,7 +680,7 @@ int main(void)
         cmocka_unit_test(sessions),
         cmocka_unit_test(links),
         cmocka_unit_test(uploads),
-        cmocka_unit_test(too_many_files_are_cut),
+        cmocka_unit_test(a_url_without_measure_is_none),
         cmocka_unit_test(states),
         cmocka_unit_test(balances),
         cmocka_unit_test(renders),
