@@ -37,6 +37,8 @@ static void on_event(void *user, const char *data, size_t len)
 static int feed(struct run *run, const uint8_t *data, size_t size, size_t step)
 {
     struct sse s;
+    const char *rest;
+    size_t rest_len;
     int err = 0;
     buffer_init(&run->log, 64u << 20);
     run->transcript = transcript_new(on_text, run);
@@ -45,6 +47,8 @@ static int feed(struct run *run, const uint8_t *data, size_t size, size_t step)
     for (size_t at = 0; at < size; at += step)
         err = sse_feed(&s, data + at, size - at < step ? size - at : step);
     fuzz_check(err == 0 || err == -EMSGSIZE);
+    if (sse_rest(&s, &rest, &rest_len))
+        on_event(run, rest, rest_len);
     fuzz_check(!transcript_finish(run->transcript));
     fuzz_check(!buffer_error(&run->log));
     transcript_free(run->transcript);
