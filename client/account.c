@@ -24,19 +24,8 @@ static void fail_later(struct account *a, struct fault f);
 
 static void show(struct account *a)
 {
-    const struct wire_token *t = &a->vault.token;
-
     pthread_mutex_lock(&a->lock);
-    snprintf(a->shown.user_id, sizeof a->shown.user_id, "%s", t->user_id);
-    a->shown.expires_at = t->expires_at_s;
-    a->shown.register_url[0] = '\0';
-    if (a->shown.anonymous && t->user_id[0]) {
-        char *escaped = curl_easy_escape(NULL, t->user_id, 0);
-        if (escaped)
-            snprintf(a->shown.register_url, sizeof a->shown.register_url, "%s/register?bind=%s",
-                     a->client->web_url, escaped);
-        curl_free(escaped);
-    }
+    snprintf(a->shown.user_id, sizeof a->shown.user_id, "%s", a->vault.token.user_id);
     pthread_mutex_unlock(&a->lock);
 }
 

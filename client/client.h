@@ -69,9 +69,7 @@ enum client_patience {
 
 struct client_account {
     bool anonymous;
-    char user_id[128];      /* "" until known */
-    int64_t expires_at;     /* s since the epoch; 0: unknown */
-    char register_url[512]; /* <web>/register?bind=<user_id>; "" unless anonymous with a user id */
+    char user_id[128]; /* "" until known */
 };
 
 /* A copy of what is known now. */
