@@ -131,12 +131,20 @@ static void tell_waiters(struct account *a, const struct fault *f)
 
 static void end_token_call(struct account *a, const struct fault *f)
 {
+    struct fault none = fault_make(FAULT_NONE, NULL);
+
     a->busy = false;
     a->id_replaced = false;
     a->next_renewal_s = time(NULL) + RENEW_AGAIN_S;
-    /* There is one already, says the backend: what refused it may accept it the next time. */
-    if (f->kind == FAULT_RATE && a->vault.token.token[0])
+    /* There is one already, says the backend: what refused it may accept it the next time; and if
+     * it is over by our clock only, the backend will tell. */
+    if (f->kind == FAULT_RATE && a->vault.token.token[0]) {
         a->usable = true;
+        if (is_expired(a)) {
+            a->vault.token.expires_at_s = 0;
+            f = &none;
+        }
+    }
     tell_waiters(a, f);
 }
 

@@ -6,7 +6,7 @@
  * thread, also with locks held and from inside callbacks: none waits for anything (client_stop and _free aside),
  * and none calls back before it returned. Callbacks run on the client's thread; they must not block.
  *
- * Calls. A function that returns a negative errno (-ENOMEM, -ESHUTDOWN, -EINVAL) makes no callback.
+ * Calls. A function that returns a negative errno (-ENOMEM, -ESHUTDOWN, -EINVAL, what dup() says) makes no callback.
  * Otherwise the final callback comes exactly once, and no other one of that call after it. *call (may be NULL)
  * is set before any callback of it can run. Everything passed in is copied, unless said otherwise; everything
  * passed to a callback is valid during that callback only. The fault pointer is never NULL; kind is FAULT_NONE

@@ -57,7 +57,8 @@ int loop_attach(struct loop *loop, struct loop_easy *e);
 /* Aborts: `done` is not called. A transfer that is not attached is left alone. */
 void loop_detach(struct loop *loop, struct loop_easy *e);
 
-/* TLS sessions and names, shared by all transfers: valid as long as the loop. */
+/* TLS sessions, shared by all transfers: valid as long as the loop. (Names are the multi handle's.)
+ */
 CURLSH *loop_share(struct loop *loop);
 
 #endif

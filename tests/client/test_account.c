@@ -317,6 +317,34 @@ static void test_refused_and_rate(void **state)
     assert_string_equal(bearer_of(k, 3), "Bearer nmv_usr_x");
 }
 
+/* A token that is over by a clock that runs ahead, and by no other: it is the only one to be had.
+ */
+static void test_over_by_our_clock(void **state)
+{
+    struct kit *k = *state;
+    size_t len;
+
+    token_answer(k, "nmv_usr_x", 500);
+    peer_json(k->peer, TOKEN, 429, "");
+    peer_json(k->peer, BALANCE, 200, balance_ok);
+    balance(k);
+    client_free(k->client);
+    k->client = NULL;
+    char *text = kit_read(k->token_path, &len), *end = strstr(text, "\"expires_at\":");
+    assert_non_null(end);
+    end[strlen("\"expires_at\":1")] = '0'; /* 17… became 10…: decades ago */
+    FILE *f = fopen(k->token_path, "w");
+    fwrite(text, 1, len, f);
+    fclose(f);
+    free(text);
+
+    kit_client(k);
+    assert_int_equal(balance(k).kind, FAULT_NONE);
+    assert_int_equal(balance(k).kind, FAULT_NONE);
+    assert_string_equal(bearer_of(k, 2), "Bearer nmv_usr_x");
+    assert_int_equal(peer_count(k->peer, TOKEN), 2);
+}
+
 static void test_token_call_passes(void **state)
 {
     struct kit *k = *state;
@@ -462,6 +490,7 @@ int main(void)
         T(test_rate),
         T(test_rate_is_remembered),
         T(test_refused_and_rate),
+        T(test_over_by_our_clock),
         T(test_token_call_passes),
         T(test_missing_client_id),
         T(test_missing_client_id_for_ever),
