@@ -76,15 +76,21 @@ static void asked(struct fs *fs, struct query_wait *w, const struct fault *f,
     answer_ask(h, errnos_of(f));
 }
 
-static void asker_gives_up(struct fs *fs, struct parked *p, void *owner, int error)
+static void tell_no_answer(struct session *s)
 {
     struct fault late = fault_make(FAULT_TIMEOUT, NULL);
+
+    tell_session(s, &late);
+}
+
+static void asker_gives_up(struct fs *fs, struct parked *p, void *owner, int error)
+{
     struct handle *h = owner;
 
     (void)p;
     if (error == ETIMEDOUT) {
         query_set_down(fs);
-        tell_session(h->session, &late);
+        tell_no_answer(h->session);
     }
     answer_ask(h, error);
 }
@@ -99,6 +105,8 @@ static void ask(struct handle *h, struct parked *p, const struct fuse_file_info 
     h->asking.fi.fh = (uintptr_t)h;
     h->asking.wait.done = asked;
     if (query_is_down(fs)) {
+        if (h->session && !h->session->error_of_query) /* once: it may be asked often meanwhile */
+            tell_no_answer(h->session);
         answer_ask(h, ETIMEDOUT);
         return;
     }

@@ -348,13 +348,19 @@ def test_a_query_does_not_take_away_the_error_of_a_message(backend, session):
     assert session.status()[""] == "failed" and "too large" in session.status()["error"]
 
 
-def test_a_query_without_an_answer_is_told(backend, session):
+def test_a_query_without_an_answer_is_told(backend, mount, session):
     at_rest(backend, session)
     backend.fault("state", hold=True)
     with fails(errno.ETIMEDOUT):
         session.text("state.json")
     assert "did not answer in time" in session.status()["error"]
     assert "did not answer in time" in session.history()
+    other = mount.session("other")  # fails at once, for the backend as a whole is down
+    for _ in range(2):
+        with fails(errno.ETIMEDOUT):
+            other.text("state.json")
+    assert "did not answer in time" in other.status()["error"]
+    assert other.history().count("did not answer in time") == 1
 
 
 def test_errors_go_with_the_next_success(backend, session):
