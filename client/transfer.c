@@ -303,12 +303,7 @@ void transfer_resume(struct transfer *t)
         return;
     t->paused = false;
     moved(t);
-    /* A form's part remembers that its reader paused even where libcurl, having some bytes of the
-     * form to send, has not paused the transfer; only the change from paused to not makes it ask
-     * again. */
-    code = curl_easy_pause(t->e.easy, CURLPAUSE_ALL);
-    if (code == CURLE_OK)
-        code = curl_easy_pause(t->e.easy, CURLPAUSE_CONT);
+    code = curl_easy_pause(t->e.easy, CURLPAUSE_CONT);
     if (code == CURLE_OK)
         return;
     /* The bytes that were kept were refused. libcurl tells so here only, and would wait for more.
