@@ -322,17 +322,19 @@ static void submit(struct fs *fs, struct need *need, const struct fault *f)
 
 /* ---- starting ---- */
 
+/* A failure only of who asked for a render: an edit that took all away was done. */
 static void nothing_to_render(struct session *s, struct reply *r, struct parked *closer)
 {
+    const char *words = _("There is nothing to render yet: the timeline has no segments.");
+
     if (r) {
-        reply_line(s->fs, r, "%s",
-                   _("There is nothing to render yet: the timeline has no segments."));
+        reply_line(s->fs, r, "%s", words);
         message_end_reply(s, r);
     }
-    session_failed_words(s, _("There is nothing to render yet: the timeline has no segments."),
-                         _("Write to instruct what to do with the inputs."));
-    if (closer)
+    if (closer) {
+        session_failed_words(s, words, _("Write to instruct what to do with the inputs."));
         park_error(s->fs, closer, 0);
+    }
 }
 
 /* One reply is told of the outcome: the newest. */

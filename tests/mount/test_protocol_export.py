@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from harness import wait_for
-from protocol import at_rest, connected, fails, filmed, put, say
+from protocol import at_rest, close_with, connected, fails, filmed, opened, put, say
 
 TITLE = 'add the title "One"'
 
@@ -69,6 +69,19 @@ def test_not_ready(backend, session, draft):
     backend.fault("state", body='{"code":0,"message":"","data":{"state":{"draft":%s}}}' % draft)
     say(session, "export")
     assert "nothing to render" in session.reply()
+    assert backend.requests("render") == []
+    assert session.status()[""] == "failed" and "nothing to render" in session.status()["error"]
+
+
+@pytest.mark.mount(render="auto")
+def test_an_edit_that_empties_the_timeline_has_not_failed(backend, session):
+    """Nobody asked for the render that there is none of."""
+    at_rest(backend, session)
+    fd = opened(session)
+    backend.fault("state", body='{"code":0,"message":"","data":{"state":{"draft":{"t":[{"tt":0,"sg":[]}]}}}}')
+    close_with(fd, "remove everything")
+    assert "nothing to render" in session.reply()
+    assert session.status()[""] == "idle" and "error" not in session.status()
     assert backend.requests("render") == []
 
 
