@@ -112,6 +112,8 @@ bool fault_is_passing(const struct fault *f)
         return true;
     case FAULT_SERVER:
         return f->http >= 500 || (f->code >= 500 && f->code <= 599);
+    case FAULT_LOCAL: /* too many connections, ours or all */
+        return f->error == EMFILE || f->error == ENFILE || f->error == ENOBUFS;
     default:
         return false;
     }

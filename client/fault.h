@@ -40,12 +40,12 @@ enum fault_kind {
 
 struct fault {
     enum fault_kind kind;
-    int http;          /* HTTP status, 0: none */
-    int code;          /* `code` of the envelope, 0: none */
-    int error;         /* FAULT_LOCAL: positive errno */
-    int retry_after_s; /* Retry-After, -1: none; bounded to 120 */
-    bool sent;         /* part of the request may have reached the backend */
-    bool in_doubt;     /* a message: nobody can tell whether it was carried out */
+    int http;                      /* HTTP status, 0: none */
+    int code;                      /* `code` of the envelope, 0: none */
+    int error;                     /* FAULT_LOCAL: positive errno */
+    int retry_after_s;             /* Retry-After, -1: none; bounded to 120 */
+    bool sent;                     /* part of the request may have reached the backend */
+    bool in_doubt;                 /* a message: nobody can tell whether it was carried out */
     char detail[FAULT_DETAIL_MAX]; /* the backend's words: UTF-8, no control characters, no JSON, no
                                       token; "" if none */
 };
@@ -69,7 +69,8 @@ enum fault_kind fault_of_http(int status);
 /* The fault that an envelope's `code` means. 0 gives FAULT_NONE. */
 enum fault_kind fault_of_code(int code);
 
-/* May the same free, repeatable call succeed if it is made again soon? (5xx, network) */
+/* May the same free, repeatable call succeed if it is made again soon? (5xx, network, no sockets)
+ */
 bool fault_is_passing(const struct fault *f);
 
 /* What happened, in the language of the texts: one line without a newline. Always terminated. */
@@ -79,8 +80,8 @@ void fault_words(const struct fault *f, char *out, size_t size);
 void fault_hint(const struct fault *f, const struct fault_context *who, char *out, size_t size);
 
 /* Copies at most size-1 bytes of UTF-8 without control characters or escape sequences, cut at a
- * character border; bad bytes become U+FFFD. Always terminated. Names and texts from the backend pass
- * through here before people see them. */
+ * character border; bad bytes become U+FFFD. Always terminated. Names and texts from the backend
+ * pass through here before people see them. */
 void fault_clean_text(const char *text, size_t len, char *out, size_t size);
 
 #endif

@@ -53,6 +53,10 @@ static void what_passes(void **state)
     assert_true(fault_is_passing(&f));
     f.code = 7777;
     assert_false(fault_is_passing(&f));
+    f = fault_local(EMFILE);
+    assert_true(fault_is_passing(&f));
+    f = fault_local(ENOSPC);
+    assert_false(fault_is_passing(&f));
 }
 
 static void details_are_cleaned(void **state)
