@@ -174,7 +174,7 @@ bool wire_read_claim(const struct wire_answer *a, struct wire_claim *out, struct
     if (!copy_id(payload, "claim_token", claim.claim_token, sizeof(claim.claim_token)) ||
         claim.claim_token[strspn(claim.claim_token, fit_for_url)])
         return makes_no_sense(fault);
-    claim.expires_in_s = clamp(integer(payload, "expires_in", 0), 0, INT_MAX);
+    claim.expires_in_s = clamp(integer(payload, "expires_in", INT_MAX), 0, INT_MAX);
     *out = claim;
     return true;
 }

@@ -69,7 +69,7 @@ bool wire_read_session(const struct wire_answer *a, struct wire_session *out, st
 
 struct wire_claim {
     char claim_token[WIRE_SECRET_MAX]; /* not empty; letters, digits, '-', '_', '.', '~' only */
-    int expires_in_s;                  /* 0: not told */
+    int expires_in_s;                  /* INT_MAX: not told */
 };
 
 bool wire_read_claim(const struct wire_answer *a, struct wire_claim *out, struct fault *fault);

@@ -187,6 +187,13 @@ def test_link_of_another_web(session):
     assert link.startswith("https://web.example/workspace/claim?ct=clm_")
 
 
+def test_link_without_an_end(backend, mount):
+    """How long it is good for was not told: shown all the same."""
+    backend.fault("claim", body='{"code":0,"message":"","data":{"claim_token":"clm_x"}}')
+    session = mount.session("open")
+    assert wait_for("the link", lambda: session.status().get("link")).endswith("claim?ct=clm_x")
+
+
 @pytest.mark.backend("--claim", "off")
 def test_no_link(backend, session):
     """Absent without fuss."""

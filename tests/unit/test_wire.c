@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include <limits.h>
+
 #include "date.h"
 #include "jsontext.h"
 #include "wire.h"
@@ -290,6 +292,9 @@ static void links(void **state)
     assert_true(wire_read_claim(&a, &claim, &fault));
     assert_string_equal(claim.claim_token, "clm_a-1");
     assert_int_equal(claim.expires_in_s, 600);
+    a = answer(200, "{\"data\":{\"claim_token\":\"clm_b\"}}");
+    assert_true(wire_read_claim(&a, &claim, &fault));
+    assert_int_equal(claim.expires_in_s, INT_MAX);
     a = answer(200, "{\"data\":{\"claim_token\":\"clm_a&x=1\"}}");
     assert_false(wire_read_claim(&a, &claim, &fault));
     assert_int_equal(fault.kind, FAULT_PROTOCOL);
