@@ -103,11 +103,11 @@ static void test_stalls(void **state)
     peer_on(peer, "GET /x",
             (struct peer_answer){
                 .status = 200, .headers = "Content-Length: 9\r\n", .body = "x", .end = PEER_STALL});
-    f = get(0, 100, REACH_LOOPBACK);
+    f = get(0, 500, REACH_LOOPBACK);
     assert_int_equal(f.kind, FAULT_TIMEOUT);
     assert_int_equal(f.http, 0);
     assert_true(f.sent);
-    f = get(0, 100, REACH_LOOPBACK);
+    f = get(0, 500, REACH_LOOPBACK);
     assert_int_equal(f.kind, FAULT_TIMEOUT);
     assert_int_equal(f.http, 200);
 }
