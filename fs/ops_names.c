@@ -300,9 +300,10 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
     s = r ? NULL : session_ref(n.session);
     fs_unlock(fs);
     if (s) {
-        store_remove(s); /* with its inputs still in the record */
+        r = store_remove(s); /* with its inputs still in the record */
         fs_lock(fs);
-        session_remove(s);
+        if (!r)
+            session_remove(s);
         session_unref(s);
         fs_unlock(fs);
     }

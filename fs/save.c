@@ -287,22 +287,27 @@ static void settle(struct session *s, struct save *save, int error)
     tell_savings(s, save->change, error);
 }
 
-static void move_away(struct store *st, const char *uuid)
+/* The user may have removed removed/ itself. */
+static int move_away(struct store *st, const char *uuid)
 {
-    if (renameat(st->sessions_dir, uuid, st->removed_dir, uuid) && errno != ENOENT)
-        fprintf(stderr, "lipsyncfs: removed/%s: %s\n", uuid, strerror(errno));
-    files_sync_dir(st->removed_dir);
+    int removed, r = store_open_below(st->state_dir, "removed", &removed);
+
+    if (r)
+        return r;
+    if (renameat(st->sessions_dir, uuid, removed, uuid) && errno != ENOENT)
+        r = -errno;
+    files_sync_dir(removed);
     files_sync_dir(st->sessions_dir);
+    close(removed);
+    return r;
 }
 
-/* What is unsaved of a session goes to disk; with `remove` its folder then goes to removed/. No
- * lock. */
 int store_save_session(struct fs *fs, struct session *s, bool remove)
 {
     struct store *st = fs->store;
     struct save save;
+    int moved = 0, r = 0;
     bool gone;
-    int r = 0;
 
     pthread_mutex_lock(&st->writing);
     fs_lock(fs);
@@ -316,11 +321,13 @@ int store_save_session(struct fs *fs, struct session *s, bool remove)
     fs_unlock(fs);
     if (!r && !gone)
         r = write_save(fs, &save);
-    if (remove)
-        move_away(st, save.uuid);
+    if (remove && !gone)
+        moved = move_away(st, save.uuid);
     fs_lock(fs);
+    if (moved)
+        s->stored_away = false;
     settle(s, &save, r);
     fs_unlock(fs);
     pthread_mutex_unlock(&st->writing);
-    return r;
+    return remove ? moved : r;
 }

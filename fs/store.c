@@ -28,14 +28,21 @@ static int open_private(const char *path, int *fd)
     return r;
 }
 
-static int open_below(int dir, const char *name, int *fd)
+int store_open_below(int dir, const char *name, int *fd_out)
 {
-    int r = mkdirat(dir, name, 0700) ? -errno : files_sync_dir(dir);
+    int fd, r = mkdirat(dir, name, 0700) ? -errno : files_sync_dir(dir);
 
     if (r && r != -EEXIST)
         return r;
-    *fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    return *fd < 0 ? -errno : files_check_private_dir(*fd);
+    fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -errno;
+    r = files_check_private_dir(fd);
+    if (r)
+        close(fd);
+    else
+        *fd_out = fd;
+    return r;
 }
 
 static const char *why_not(int error)
@@ -72,7 +79,7 @@ static int open_cache(struct fs *fs)
     if (!r)
         r = open_private(fs->options->cache_dir, &cache);
     if (!r)
-        r = open_below(cache, id, &fs->cache_dir);
+        r = store_open_below(cache, id, &fs->cache_dir);
     if (cache >= 0)
         close(cache);
     return r;
@@ -82,14 +89,14 @@ int store_open(struct fs *fs, char *why, size_t size)
 {
     struct store *st = calloc(1, sizeof(*st));
     pthread_condattr_t attr;
-    int r;
+    int removed, r;
 
     if (!st) {
         snprintf(why, size, "%s", strerror(ENOMEM));
         return -ENOMEM;
     }
     fs->store = st;
-    st->state_dir = st->sessions_dir = st->removed_dir = st->lock_fd = -1;
+    st->state_dir = st->sessions_dir = st->lock_fd = -1;
     TAILQ_INIT(&st->sessions);
     STAILQ_INIT(&st->jobs);
     pthread_mutex_init(&st->writing, NULL);
@@ -116,9 +123,11 @@ int store_open(struct fs *fs, char *why, size_t size)
         return r;
     }
     if (!r)
-        r = open_below(st->state_dir, "sessions", &st->sessions_dir);
+        r = store_open_below(st->state_dir, "sessions", &st->sessions_dir);
     if (!r)
-        r = open_below(st->state_dir, "removed", &st->removed_dir);
+        r = store_open_below(st->state_dir, "removed", &removed);
+    if (!r)
+        close(removed); /* opened when needed, for it may be removed meanwhile */
     if (r) {
         snprintf(why, size, _("state directory %s: %s"), fs->options->state_dir, why_not(r));
         return r;
@@ -352,9 +361,9 @@ int store_save_now(struct session *s)
     return store_save_session(s->fs, s, false);
 }
 
-void store_remove(struct session *s)
+int store_remove(struct session *s)
 {
-    store_save_session(s->fs, s, true);
+    return store_save_session(s->fs, s, true);
 }
 
 int store_read_file(struct fs *fs, const char *uuid, const char *file, size_t max, char **out,

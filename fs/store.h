@@ -56,8 +56,8 @@ void store_run(struct fs *fs, struct store_job *job);
 int store_save_now(struct session *s);
 
 /* No lock; the caller has a reference. Moves the session's folder to removed/, with all that is
- * known of it; nothing is written for it any more. */
-void store_remove(struct session *s);
+ * known of it; nothing is written for it any more. 0 or -errno: it is where it was. */
+int store_remove(struct session *s);
 
 /* No lock. A file of the session's folder, malloc'd. 0 or -errno. */
 int store_read_file(struct fs *fs, const char *uuid, const char *file, size_t max, char **out,

@@ -8,7 +8,7 @@
 #include "store.h"
 
 struct store {
-    int state_dir, sessions_dir, removed_dir, lock_fd;
+    int state_dir, sessions_dir, lock_fd;
     pthread_t thread;
     bool running, ending;
     pthread_cond_t wake;
@@ -18,9 +18,13 @@ struct store {
     pthread_mutex_t writing; /* one session's folder at a time; before fs->lock */
 };
 
-/* What is unsaved of a session goes to disk; with `remove` its folder then goes to removed/. No
- * lock. */
+/* No lock. What is unsaved of a session goes to disk; with `remove` its folder then goes to
+ * removed/, though it may lack what could not be saved. 0 or -errno, with `remove` that of the
+ * move: the session is then as it was. */
 int store_save_session(struct fs *fs, struct session *s, bool remove);
+
+/* No lock. Opens a directory of ours, and makes it if it is not there. 0 or -errno. */
+int store_open_below(int dir, const char *name, int *fd_out);
 
 /* No lock. A session's folder: a descriptor or -1 with errno. */
 int store_open_session_dir(struct store *st, const char *uuid);

@@ -1,6 +1,7 @@
 """The tree: names, modes, what may be made and removed, and that looking at it asks nobody."""
 import errno
 import os
+import shutil
 import stat
 import time
 
@@ -112,6 +113,33 @@ def test_rmdir_forgets_a_session(mount, session, media):
     wait_for("its record", lambda: len(os.listdir(mount.state / "removed")) == 1)
     os.mkdir(session.path)
     assert os.listdir(session.inputs) == []
+
+
+def test_rmdir_after_removed_was_removed(mount, session):
+    """Its user may tidy up there at any time."""
+    session.wait_status("idle")
+    mount.session("t").wait_status("idle")
+    os.rmdir(session.path)
+    shutil.rmtree(mount.state / "removed")
+    os.rmdir(mount.point / "t")
+    assert len(os.listdir(mount.state / "removed")) == 1
+    mount.remount()
+    assert not {"s", "t"} & set(os.listdir(mount.point))
+
+
+def test_rmdir_tells_that_it_failed(mount, session):
+    session.wait_status("idle")
+    removed = mount.state / "removed"
+    os.rmdir(removed)
+    removed.write_text("in the way")
+    with pytest.raises(NotADirectoryError):
+        os.rmdir(session.path)
+    assert set(os.listdir(session.path)) == SESSION
+    session.say("status")
+    assert session.reply()
+    os.remove(removed)
+    os.rmdir(session.path)
+    assert len(os.listdir(removed)) == 1
 
 
 def test_rm_r_refuses(session):
