@@ -227,7 +227,7 @@ static int open_now(struct handle *h, struct fuse_file_info *fi)
         return blob_use(h->output->blob);
     case NODE_INPUT:
         fi->direct_io = 0;
-        return h->writable && (fi->flags & O_TRUNC) ? input_truncate(h->input, 0) : 0;
+        return fi->flags & O_TRUNC ? input_truncate(h->input, 0) : 0;
     case NODE_INSTRUCT:
         return 0;
     default:
@@ -246,7 +246,7 @@ static bool has_to_wait(const struct handle *h, const struct fuse_file_info *fi)
     case NODE_BALANCE:
         return !(fi->flags & O_NOATIME);
     case NODE_INPUT:
-        return fetch_is_needed(h->input) && !(h->writable && (fi->flags & O_TRUNC));
+        return fetch_is_needed(h->input) && !(fi->flags & O_TRUNC);
     default:
         return false;
     }
@@ -302,7 +302,8 @@ static void open_waiting(fuse_req_t req, struct handle *h, struct fuse_file_info
 void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
     struct fs *fs = fuse_req_userdata(req);
-    bool writable = (fi->flags & O_ACCMODE) != O_RDONLY, wait = false;
+    /* Who truncates writes, with O_RDONLY too. */
+    bool writable = (fi->flags & O_ACCMODE) != O_RDONLY || (fi->flags & O_TRUNC), wait = false;
     struct handle *h = NULL;
     struct node n;
     int r;
@@ -311,7 +312,7 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     r = tree_get(fs, ino, &n);
     if (!r && node_is_dir(&n))
         r = -EISDIR;
-    if (!r && (writable || (fi->flags & O_TRUNC)) && !may_write(fs, n.kind, fuse_req_ctx(req)->pid))
+    if (!r && writable && !may_write(fs, n.kind, fuse_req_ctx(req)->pid))
         r = -EACCES;
     if (!r && !(h = handle_new(fs, &n)))
         r = -ENOMEM;

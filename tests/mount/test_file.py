@@ -202,3 +202,13 @@ def test_o_excl_and_o_trunc(session):
         os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     os.close(os.open(path, os.O_WRONLY | os.O_TRUNC))
     assert os.stat(path).st_size == 0
+
+
+def test_o_trunc_without_writing(session):
+    """Linux truncates then, too."""
+    path = session.inputs / ".scratch.mp4"
+    path.write_bytes(b"0123456789")
+    fd = os.open(path, os.O_RDONLY | os.O_TRUNC)
+    assert os.fstat(fd).st_size == 0 and os.read(fd, 10) == b""
+    os.close(fd)
+    assert os.stat(path).st_size == 0
