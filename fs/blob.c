@@ -160,7 +160,7 @@ void blob_drop(struct blob *b)
 
     if (!b->present)
         return;
-    b->present = false;
+    b->present = b->synced = false;
     b->fs->cache_used -= b->size;
     u = malloc(sizeof(*u));
     if (!u)

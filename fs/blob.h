@@ -21,6 +21,7 @@ struct blob {
     char name[BLOB_NAME_MAX];
     uint64_t size; /* bytes, as counted in fs->cache_used */
     bool present;  /* false: dropped from the cache, to be fetched again */
+    bool synced;   /* an input's content, which does not change any more, is on disk */
     bool kept;     /* the file stays though nobody here needs it */
 };
 

@@ -79,6 +79,63 @@ static int take_syncs(struct session *s, struct save *save)
     return 0;
 }
 
+static void drop_syncs(struct save *save)
+{
+    for (size_t i = 0; i < save->syncs; i++) {
+        blob_unref(save->synced[i].blob);
+        input_unref(save->synced[i].input);
+    }
+    free(save->synced);
+    save->synced = NULL;
+    save->syncs = 0;
+}
+
+/* Large inputs take their time, in which other sessions' folders are written. No lock. */
+static int sync_inputs(struct fs *fs, struct session *s, struct save *save)
+{
+    int r;
+
+    fs_lock(fs);
+    drop_syncs(save);
+    r = take_syncs(s, save);
+    fs_unlock(fs);
+    for (size_t i = 0; !r && i < save->syncs; i++)
+        r = blob_sync(save->synced[i].blob);
+    if (!r && save->syncs)
+        r = blob_sync_names(fs);
+    fs_lock(fs);
+    for (size_t i = 0; !r && i < save->syncs; i++)
+        save->synced[i].blob->synced = true;
+    fs_unlock(fs);
+    return r;
+}
+
+static bool all_synced(struct session *s)
+{
+    struct input *in, *next;
+
+    HASH_ITER(hh_name, s->inputs, in, next)
+    if (in->unsynced && in->content && !in->content->synced)
+        return false;
+    return true;
+}
+
+/* Both locks are held on return, and the record, if it is written now, speaks of nothing that is
+ * not on disk. */
+static int sync_and_lock(struct fs *fs, struct session *s, struct save *save)
+{
+    for (;;) {
+        int r = sync_inputs(fs, s, save);
+
+        pthread_mutex_lock(&fs->store->writing);
+        fs_lock(fs);
+        if (r || s->stored_away || all_synced(s))
+            return r;
+        fs_unlock(fs);
+        pthread_mutex_unlock(&fs->store->writing);
+    }
+}
+
 static int take_reply(struct session *s, struct save *save)
 {
     struct reply *r = s->reply;
@@ -97,11 +154,10 @@ static int take_reply(struct session *s, struct save *save)
 
 static int take(struct session *s, struct save *save)
 {
-    memset(save, 0, sizeof(*save));
     memcpy(save->uuid, s->uuid, sizeof(save->uuid));
     save->change = s->change;
     save->record = record_write(s);
-    if (!save->record || take_syncs(s, save) || take_reply(s, save))
+    if (!save->record || take_reply(s, save))
         return -ENOMEM;
     save->history = s->history;
     save->history_len = s->history_len;
@@ -183,11 +239,6 @@ static int write_save(struct fs *fs, struct save *save)
     struct store *st = fs->store;
     int dir, r = 0;
 
-    for (size_t i = 0; i < save->syncs; i++)
-        if ((r = blob_sync(save->synced[i].blob)))
-            return r;
-    if (save->syncs && (r = blob_sync_names(fs)))
-        return r;
     if (mkdirat(st->sessions_dir, save->uuid, 0700) && errno != EEXIST)
         return -errno;
     dir = store_open_session_dir(st, save->uuid);
@@ -256,10 +307,8 @@ static void settle(struct session *s, struct save *save, int error)
 
         if (!error && y->input->content == y->blob)
             y->input->unsynced = false;
-        blob_unref(y->blob);
-        input_unref(y->input);
     }
-    free(save->synced);
+    drop_syncs(save);
     if (error) {
         return_history(s, save);
         s->save_failed = true;
@@ -305,24 +354,19 @@ static int move_away(struct store *st, const char *uuid)
 int store_save_session(struct fs *fs, struct session *s, bool remove)
 {
     struct store *st = fs->store;
-    struct save save;
-    int moved = 0, r = 0;
-    bool gone;
+    struct save save = {.change = 0};
+    int moved = 0, r = sync_and_lock(fs, s, &save);
+    bool gone = s->stored_away;
 
-    pthread_mutex_lock(&st->writing);
-    fs_lock(fs);
-    gone = s->stored_away;
     s->stored_away |= remove;
-    if (gone)
-        memset(&save, 0, sizeof(save));
-    else
+    if (!r && !gone)
         r = take(s, &save);
     save.change = s->change;
     fs_unlock(fs);
     if (!r && !gone)
         r = write_save(fs, &save);
     if (remove && !gone)
-        moved = move_away(st, save.uuid);
+        moved = move_away(st, s->uuid);
     fs_lock(fs);
     if (moved)
         s->stored_away = false;

@@ -1,7 +1,7 @@
 /*
  * Preloaded into the file system by the crash tests: kills it at the n-th call of a kind, lets such
- * calls fail, turns its clock back, makes its memory run out. What it shall do stands in a file
- * that the test maps, too (SHIM_CONTROL), so it can be told at any moment.
+ * calls fail or wait, turns its clock back, makes its memory run out. What it shall do stands in a
+ * file that the test maps, too (SHIM_CONTROL), so it can be told at any moment.
  *
  * The layout of struct control is known to shim.py.
  */
@@ -41,7 +41,7 @@ enum kind {
     KIND_OPEN = 2048, /* of what is there */
 };
 
-enum action { ACTION_NONE, ACTION_KILL_BEFORE, ACTION_KILL_AFTER, ACTION_FAIL };
+enum action { ACTION_NONE, ACTION_KILL_BEFORE, ACTION_KILL_AFTER, ACTION_FAIL, ACTION_HOLD };
 
 struct control {
     _Atomic uint32_t kinds;
@@ -131,6 +131,8 @@ static void die(void)
                                                                                                    \
         if (action_ == ACTION_KILL_BEFORE)                                                         \
             die();                                                                                 \
+        while (action_ == ACTION_HOLD && control->action == ACTION_HOLD)                           \
+            usleep(1000);                                                                          \
         if (action_ == ACTION_FAIL) {                                                              \
             errno = control->error;                                                                \
             return -1;                                                                             \

@@ -5,7 +5,7 @@ import struct
 
 CREATE, WRITE, SYNC, RENAME, UNLINK, MKDIR, SEND, RECV, ANSWER, ALLOC, READ, OPEN = (1 << n for n in range(12))
 DISK = CREATE | WRITE | SYNC | RENAME | UNLINK | MKDIR | READ | OPEN
-KILL_BEFORE, KILL_AFTER, FAIL = 1, 2, 3
+KILL_BEFORE, KILL_AFTER, FAIL, HOLD = 1, 2, 3, 4
 FOREVER = 2**31 - 1
 
 LAYOUT = struct.Struct("=IIiiiiqQ")  # struct control of shim.c
@@ -22,7 +22,8 @@ class Shim:
         self.environment = {"LD_PRELOAD": str(library), "SHIM_CONTROL": str(path)}
 
     def hit(self, kinds, action, after=0, times=1, error=0, only=0):
-        """The (after+1)-th call of these kinds from now on, and `times` - 1 more; syncs `only` of this inode."""
+        """The (after+1)-th call of these kinds from now on, and `times` - 1 more; syncs `only` of this inode.
+        HOLD: they wait for rest()."""
         clock, = struct.unpack_from("=q", self.map, CLOCK_AT)
         self.rest()
         # The action last: until then nothing is due.

@@ -174,6 +174,25 @@ def test_every_content_is_synced(backend, mount, session, shim):
         thread.join()
 
 
+def test_a_slow_disk_holds_up_no_other_session(mount, session, shim):
+    """A large input goes to it, and whoever changes names elsewhere has its directory locked meanwhile."""
+    session.wait_status("idle")
+    file = open(session.inputs / "a.wav", "wb", buffering=0)
+    file.write(noise(1000))
+    content, = cache_folder(mount).iterdir()
+    shim.hit(shim_module.SYNC, shim_module.HOLD, only=content.stat().st_ino)
+    closer = threading.Thread(target=file.close)
+    closer.start()
+    try:
+        wait_for("its sync", lambda: shim.hits() == 1)
+        for command in ["mkdir", mount.point / "t"], ["mv", mount.point / "t", mount.point / "u"], ["rmdir", mount.point / "u"]:
+            assert run(command, timeout=10).returncode == 0
+        assert closer.is_alive()
+    finally:
+        shim.rest()
+        closer.join()
+
+
 def test_unreadable_content(mount, session, shim):
     (session.inputs / "a.wav").write_bytes(noise(1000))
     shim.hit(shim_module.READ, shim_module.FAIL, times=shim_module.FOREVER, error=errno.EIO)
