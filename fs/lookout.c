@@ -185,7 +185,8 @@ static void *outlive(void *mountpoint)
     _exit(0);
 }
 
-/* The next question and where its answer goes. False: the program has ended. */
+/* The next question and where its answer goes; -1: there was no descriptor left for that. False:
+ * the program has ended. */
 static bool receive(int fd, struct question *q, int *out)
 {
     union passed passed;
@@ -200,10 +201,12 @@ static bool receive(int fd, struct question *q, int *out)
     do
         n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
-    c = n == (ssize_t)sizeof(*q) ? CMSG_FIRSTHDR(&message) : NULL;
-    if (!c || c->cmsg_type != SCM_RIGHTS)
+    if (n != (ssize_t)sizeof(*q))
         return false;
-    memcpy(out, CMSG_DATA(c), sizeof(*out));
+    *out = -1;
+    c = CMSG_FIRSTHDR(&message);
+    if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(*out)))
+        memcpy(out, CMSG_DATA(c), sizeof(*out));
     return true;
 }
 
@@ -226,6 +229,8 @@ static _Noreturn void keep_lookout(int fd, const char *mountpoint)
     if (chdir("/") || pthread_create(&thread, NULL, outlive, (void *)mountpoint))
         _exit(1);
     while (receive(QUESTIONS, &q, &out)) {
+        if (out < 0)
+            continue;
         if (q.what == DETACH)
             answer(out, (unsigned char)detach(mountpoint));
         else

@@ -1,12 +1,13 @@
 """The program may do no more than it has to; and it does what it has to, as an ordinary user, too."""
 import os
 import re
+import resource
 import signal
 from pathlib import Path
 
 import pytest
 
-from harness import is_mounted, run, wait_for
+from harness import is_mounted, run, sh, wait_for
 from test_programs_users import NEEDS_ROOT, device, place, user  # noqa: F401
 
 
@@ -72,6 +73,17 @@ def test_a_lost_lookout(backend, mount, session, media):
     assert session.reply()
     assert run(["fusermount3", "-u", mount.point]).returncode == 0
     mount.finish()
+
+
+def test_a_lookout_out_of_descriptors(backend, mount, session, media):
+    """It answers nothing then, and goes on when it has some again."""
+    session.wait_status("idle")
+    lookout = lookout_of(mount)
+    limits = resource.prlimit(lookout, resource.RLIMIT_NOFILE, (4, resource.prlimit(lookout, resource.RLIMIT_NOFILE)[1]))
+    assert run(["cp", media / "clip.mp4", session.inputs]).returncode == 0
+    resource.prlimit(lookout, resource.RLIMIT_NOFILE, limits)
+    sh(f"{{ cat {media}/voice.wav; cat {media}/voice.wav; }} > {session.inputs}/x.wav")
+    assert [f["name"] for f in backend.files()] == ["clip.mp4", "x.wav"]
 
 
 def use(user, media):  # noqa: F811
