@@ -83,6 +83,8 @@ static int save_names(struct session *s, int r, bool is_new)
     fs = s->fs;
     if (!r)
         r = store_save_now(s);
+    if (r && is_new)
+        store_remove(s); /* a part of it may be on disk, or the disk take it later */
     fs_lock(fs);
     if (r && is_new && !s->removed)
         session_remove(s);

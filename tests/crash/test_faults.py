@@ -174,6 +174,18 @@ def test_every_content_is_synced(backend, mount, session, shim):
         thread.join()
 
 
+@pytest.mark.parametrize("after", range(4))
+def test_a_mkdir_that_failed_made_nothing(mount, session, shim, after):
+    session.wait_status("idle")
+    shim.hit(shim_module.SYNC, shim_module.FAIL, after=after, error=errno.EIO)
+    failed = error_of(lambda: os.mkdir(mount.point / "t"))
+    shim.rest()
+    assert failed in (0, errno.EIO)
+    assert ("t" in os.listdir(mount.point)) == (not failed)
+    mount.remount()
+    assert ("t" in os.listdir(mount.point)) == (not failed)
+
+
 def test_a_slow_disk_holds_up_no_other_session(mount, session, shim):
     """A large input goes to it, and whoever changes names elsewhere has its directory locked meanwhile."""
     session.wait_status("idle")
