@@ -60,6 +60,8 @@ void handle_free(struct handle *h)
     buffer_release(&h->prompt.text);
     bytes_unref(h->prompt.before);
     bytes_unref(h->snapshot);
+    if (h->reply)
+        reply_poll_end(h->reply, h);
     reply_unref(fs, h->reply);
     output_unref(h->output);
     if (h->content) {

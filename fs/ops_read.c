@@ -145,7 +145,7 @@ void ops_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct 
     (void)ino;
     if (h->kind == NODE_REPLY) {
         fs_lock(h->fs);
-        events = reply_poll(h->fs, h->reply, h->read_to, ph);
+        events = reply_poll(h->reply, h, h->read_to, ph);
         fs_unlock(h->fs);
     } else if (ph) {
         fuse_pollhandle_destroy(ph);

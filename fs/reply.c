@@ -8,11 +8,10 @@
 
 #include "text.h"
 
-#define POLLS_MAX 10000 /* of one reply; the oldest is let go */
-
 struct reply_poll {
     struct later later;
     LIST_ENTRY(reply_poll) link;
+    const void *file;
     struct fuse_pollhandle *ph;
 };
 
@@ -245,36 +244,45 @@ size_t reply_read(struct fs *fs, struct reply *r, struct parked *p, size_t size,
     return 0;
 }
 
-static void let_go_oldest(struct fs *fs, struct reply *r)
+static struct reply_poll *poll_of(struct reply *r, const void *file)
 {
-    struct reply_poll *p, *last = NULL;
-    size_t n = 0;
+    struct reply_poll *p;
 
     LIST_FOREACH(p, &r->polls, link)
-    {
-        last = p;
-        n++;
-    }
-    if (n < POLLS_MAX)
-        return;
-    LIST_REMOVE(last, link);
-    fs_defer(fs, &last->later, send_poll);
+    if (p->file == file)
+        return p;
+    return NULL;
 }
 
-unsigned reply_poll(struct fs *fs, struct reply *r, off_t offset, struct fuse_pollhandle *ph)
+unsigned reply_poll(struct reply *r, const void *file, off_t offset, struct fuse_pollhandle *ph)
 {
     unsigned events = r->ended || (uint64_t)offset < r->len ? POLLIN | POLLRDNORM : 0;
-    struct reply_poll *p;
+    struct reply_poll *p = NULL;
 
     if (!ph)
         return events;
-    p = r->ended ? NULL : malloc(sizeof(*p));
-    if (!p) {
-        fuse_pollhandle_destroy(ph);
-        return r->ended ? events : POLLERR;
+    if (!r->ended && !poll_of(r, file)) {
+        p = malloc(sizeof(*p));
+        if (!p)
+            events = POLLERR;
     }
-    let_go_oldest(fs, r);
+    if (!p) { /* all that a file's polls are given tell the same */
+        fuse_pollhandle_destroy(ph);
+        return events;
+    }
+    p->file = file;
     p->ph = ph;
     LIST_INSERT_HEAD(&r->polls, p, link);
     return events;
+}
+
+void reply_poll_end(struct reply *r, const void *file)
+{
+    struct reply_poll *p = poll_of(r, file);
+
+    if (!p)
+        return;
+    LIST_REMOVE(p, link);
+    fuse_pollhandle_destroy(p->ph);
+    free(p);
 }

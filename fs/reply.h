@@ -63,8 +63,10 @@ void reply_set_text(struct reply *r, char *text, size_t len);
 size_t reply_read(struct fs *fs, struct reply *r, struct parked *p, size_t size, off_t offset,
                   bool nonblock);
 
-/* Tells the events at the reader's offset, and by `ph` (may be NULL) that there is more, also to
- * one who has not read what there was (edge-triggered epoll waits for just that). */
-unsigned reply_poll(struct fs *fs, struct reply *r, off_t offset, struct fuse_pollhandle *ph);
+/* Tells the events at the reader's offset, and by `ph` (may be NULL; taken over) that there is
+ * more, also to one who has not read what there was (edge-triggered epoll waits for just that).
+ * `file` is whoever polls, however often, until it says that it is closed. */
+unsigned reply_poll(struct reply *r, const void *file, off_t offset, struct fuse_pollhandle *ph);
+void reply_poll_end(struct reply *r, const void *file);
 
 #endif
