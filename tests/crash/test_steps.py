@@ -3,15 +3,18 @@ import contextlib
 import os
 import random
 import threading
+from pathlib import Path
 
 import pytest
 
 import shim as shim_module
 from crash import wav
-from harness import abort_connection, ended, run, spawn, wait_for
+from harness import BUILD_DIR, abort_connection, ended, is_mounted, run, spawn, wait_for
+from users import ROOT, device, mount_by_user, place  # noqa: F401
 
 BEFORE, AFTER = shim_module.KILL_BEFORE, shim_module.KILL_AFTER
 MOMENTS = pytest.mark.parametrize("moment", [BEFORE, AFTER], ids=["before", "after"])
+NEEDS_ROOT = pytest.mark.skipif(not ROOT, reason="needs root, or FUSE's control files")
 SYNC = "sync this voiceover to the speaker"
 
 
@@ -253,18 +256,63 @@ def test_the_registry(mount, session, shim, killed, what, step, moment):
 
 # ---- onlookers ----
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, or a control file system of FUSE")
-def test_a_kill_while_somebody_watches(mount, session, shim, killed, tmp_path):
+class Watched:
+    """A mount that is killed while a `mkdir` waits for it, and perhaps its watch thread for that one."""
+
+    def __init__(self, program, point, user=()):
+        self.program, self.point, self.user = program, point, user
+
+    def kill(self, shim, after, directory):
+        device = int(run([*self.user, "stat", "-c", "%d", self.point]).stdout)
+        with ended(spawn([*self.user, "inotifywait", "-m", self.point])) as watcher:
+            assert b"Setting up" in watcher.stderr.readline() and b"established" in watcher.stderr.readline()
+            shim.hit(shim_module.SYNC, BEFORE, after=after)
+            with ended(spawn([*self.user, "mkdir", self.point / "new"])) as caller:
+                try:
+                    wait_for("an end of both", lambda: not self.program.running() and caller.poll() is not None)
+                except AssertionError:
+                    abort_connection(device, directory)
+                    raise
+
+
+# By then some of them are in the way of each other.
+AFTER_SYNCS = pytest.mark.parametrize("after", [2, 3, 4])
+
+
+@NEEDS_ROOT
+@AFTER_SYNCS
+def test_a_kill_while_somebody_watches(mount, shim, tmp_path, after):
     """Who tells onlookers may be waiting inside our own mount for a caller who waits for us: both end all the same."""
-    session.wait_status("idle")
-    device = mount.point.stat().st_dev
-    with ended(spawn(["inotifywait", "-m", mount.point])) as watcher:
-        assert b"Setting up" in watcher.stderr.readline() and b"established" in watcher.stderr.readline()
-        try:
-            with killed:
-                shim.hit(shim_module.SYNC, BEFORE, after=2)
-                os.mkdir(mount.point / "new")
-        except AssertionError:
-            abort_connection(device, tmp_path)
-            raise
-    session.wait_status("idle")
+    Watched(mount.program, mount.point).kill(shim, after, tmp_path)
+    mount.crash()
+    shim.rest()
+    mount.start()
+    wait_for("the mount", lambda: "README.txt" in os.listdir(mount.point))
+
+
+CONTROL = Path("/sys/fs/fuse/connections")
+
+
+@pytest.fixture
+def control_files():
+    """Of FUSE; where systemd runs they are there."""
+    mounted = not is_mounted(CONTROL)
+    if mounted and run(["mount", "-t", "fusectl", "none", CONTROL]).returncode:
+        pytest.skip("may not mount FUSE's control files")
+    yield
+    if mounted:
+        run(["umount", "-l", CONTROL])
+
+
+@NEEDS_ROOT
+@AFTER_SYNCS
+@pytest.mark.usefixtures("control_files", "device")
+def test_a_kill_while_its_ordinary_user_watches(backend, place, tmp_path, after):
+    """The same, of a mount whose lookout may not use force."""
+    shim = shim_module.Shim(BUILD_DIR / "tests/crash/shim.so", place / "shim.control")
+    os.chmod(place / "shim.control", 0o666)
+    mount = mount_by_user(place, backend.url, **shim.environment).mount
+    try:
+        Watched(mount.program, mount.point, mount.user).kill(shim, after, tmp_path)
+    finally:
+        mount.destroy()

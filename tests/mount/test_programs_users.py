@@ -5,78 +5,27 @@ Run by root, the tests become `nobody` for the ordinary user; run by an ordinary
 import os
 import shutil
 import signal
-import stat
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from harness import BUILD_DIR, Mount, clean_environment, ended, is_mounted, run, spawn, wait_for
+from users import NOBODY, ROOT, becoming, device, mount_by_user, place  # noqa: F401
 
-ROOT = os.geteuid() == 0
-NOBODY, STRANGER = 65534, 65533
+STRANGER = 65533
 PYTHON = "/usr/bin/python3"
 NEEDS_ROOT = pytest.mark.skipif(not ROOT, reason="only root can become somebody else or use mount(8)")
 
 
-def becoming(number):
-    return ["setpriv", f"--reuid={number}", f"--regid={number}", "--clear-groups"] if ROOT else []
-
-
-@pytest.fixture
-def device():
-    """Every user may open it on every distribution; containers may say otherwise."""
-    mode = stat.S_IMODE(os.stat("/dev/fuse").st_mode)
-    if ROOT and mode & 0o006 != 0o006:
-        os.chmod("/dev/fuse", 0o666)
-        yield
-        os.chmod("/dev/fuse", mode)
-    else:
-        yield
-
-
-@pytest.fixture
-def place():
-    """A directory that the ordinary user owns and can reach."""
-    where = Path(tempfile.mkdtemp(prefix="lipsyncfs-user."))
-    if ROOT:
-        os.chown(where, NOBODY, NOBODY)
-    yield where
-    shutil.rmtree(where)
-
-
-class User:
-    """Acts as the user of the mount; what is only his is not even visible to root."""
-
-    def __init__(self, mount):
-        self.mount = mount
-        self.session = mount.point / "s"
-
-    def sh(self, line, media=None, **more):
-        env = {**self.mount.env, "S": str(self.session), "MEDIA": str(media), "T": str(self.mount.directory), **more}
-        return run([*self.mount.user, "/bin/bash", "-c", line], cwd="/", env=env, timeout=60)
-
-    def does(self, line, media=None, **more):
-        done = self.sh(line, media, **more)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-
 @pytest.fixture
 def user(backend, place, device):
-    env = clean_environment(place / "home")
-    if ROOT:
-        os.chown(place / "home", NOBODY, NOBODY)
-        (place / "mount").mkdir()
-        os.chown(place / "mount", NOBODY, NOBODY)
-    mount = Mount(place, backend.url, env=env, user=becoming(NOBODY))
-    user = User(mount)
+    user = mount_by_user(place, backend.url)
     try:
         user.does('mkdir "$S"')
         yield user
-        mount.unmount()
+        user.mount.unmount()
     finally:
-        mount.destroy()
+        user.mount.destroy()
 
 
 def test_a_stale_mount_point(user):
