@@ -359,6 +359,8 @@ void session_take_state(struct session *s, const struct state_news *n)
     s->ready = n->ready;
     if (n->timeline)
         s->timeline_size = n->timeline->len;
+    if (s->error_of_query)
+        session_succeeded(s);
     render_draft_known(s);
     store_save(s, NULL, NULL);
 }

@@ -86,7 +86,7 @@ struct session {
 
     /* what failed last; NULL: nothing */
     char *error, *hint;
-    bool error_of_query; /* an open's: the next one that succeeds takes it away */
+    bool error_of_query; /* an open's: the next answer takes it away, a late one too */
 
     /* history.txt */
     size_t history_size; /* on disk */

@@ -126,6 +126,21 @@ def test_no_answer_in_three_seconds(backend, session, name):
     wait_for("the recovery", lambda: run(["cat", session / name]).returncode == 0, timeout=10)
 
 
+@pytest.mark.parametrize("name", ["state.json", "timeline.txt"])
+def test_a_late_answer_ends_the_failure(backend, session, name):
+    """Nobody asked again, and it is the last answer now."""
+    session.wait_status("idle")
+    nothing_to_share(backend)
+    backend.fault("state", hold=True)
+    with pytest.raises(OSError) as error:
+        (session / name).read_bytes()
+    assert error.value.errno == errno.ETIMEDOUT
+    assert session.status()[""] == "failed"
+    backend.no_faults()
+    session.wait_status("idle")
+    assert "error" not in session.status()
+
+
 @pytest.mark.parametrize("name", QUERIES)
 def test_a_dead_backend(backend, session, name):
     session.wait_status("idle")
