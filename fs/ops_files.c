@@ -50,19 +50,6 @@ static struct bytes *snapshot_of(const struct fs *fs, enum node_kind kind,
     }
 }
 
-/* `s` may be NULL: the file is the root's. */
-static void tell_session(struct session *s, const struct fault *f)
-{
-    if (!s)
-        return;
-    if (f->kind != FAULT_NONE) {
-        session_failed(s, f);
-        s->error_of_query = true;
-    } else if (s->error_of_query) {
-        session_succeeded(s);
-    }
-}
-
 static void asked(struct fs *fs, struct query_wait *w, const struct fault *f,
                   const struct state_news *news)
 {
@@ -70,7 +57,8 @@ static void asked(struct fs *fs, struct query_wait *w, const struct fault *f,
 
     if (f->kind == FAULT_TIMEOUT || f->kind == FAULT_UNREACHABLE)
         query_set_down(fs);
-    tell_session(h->session, f);
+    if (h->session) /* else the file is the root's */
+        session_tell(h->session, ERROR_OF_QUERY, f);
     if (f->kind == FAULT_NONE)
         h->snapshot = snapshot_of(fs, h->kind, news);
     answer_ask(h, errnos_of(f));
@@ -80,7 +68,8 @@ static void tell_no_answer(struct session *s)
 {
     struct fault late = fault_make(FAULT_TIMEOUT, NULL);
 
-    tell_session(s, &late);
+    if (s)
+        session_tell(s, ERROR_OF_QUERY, &late);
 }
 
 static void asker_gives_up(struct fs *fs, struct parked *p, void *owner, int error)
@@ -105,7 +94,8 @@ static void ask(struct handle *h, struct parked *p, const struct fuse_file_info 
     h->asking.fi.fh = (uintptr_t)h;
     h->asking.wait.done = asked;
     if (query_is_down(fs)) {
-        if (h->session && !h->session->error_of_query) /* once: it may be asked often meanwhile */
+        /* once: it may be asked often meanwhile */
+        if (h->session && h->session->error_of != ERROR_OF_QUERY)
             tell_no_answer(h->session);
         answer_ask(h, ETIMEDOUT);
         return;

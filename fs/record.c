@@ -16,6 +16,7 @@
 #include "upload.h"
 
 #define RECORD_VERSION 1
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
 /* ---- writing ---- */
 
@@ -43,6 +44,12 @@ static bool add_time(cJSON *o, const char *key, struct timespec t)
 static const char *const state_names[] = {
     [INPUT_NEW] = "new",           [INPUT_TEMPORARY] = "temporary", [INPUT_UPLOADING] = "uploading",
     [INPUT_UPLOADED] = "uploaded", [INPUT_FAILED] = "failed",
+};
+
+static const char *const error_names[] = {
+    [ERROR_OF_WORK] = "work",
+    [ERROR_OF_CONNECTION] = "connection",
+    [ERROR_OF_QUERY] = "query",
 };
 
 static bool add_blob(cJSON *o, const char *key, const struct blob *b)
@@ -154,8 +161,9 @@ char *record_write(const struct session *s)
         add_text(o, "session_id", s->id) && add_text(o, "task_id", s->task_id) &&
         add_text(o, "user_id", s->user_id) && add_text(o, "message", s->message) &&
         add_time(o, "message_time", s->message_time) && add_text(o, "error", s->error) &&
-        add_text(o, "hint", s->hint) && add_inputs(o, s) && add_draft(o, s) && add_work(o, s) &&
-        add_reply(o, s))
+        add_text(o, "hint", s->hint) &&
+        add_text(o, "error_of", s->error ? error_names[s->error_of] : NULL) && add_inputs(o, s) &&
+        add_draft(o, s) && add_work(o, s) && add_reply(o, s))
         text = cJSON_Print(o);
     cJSON_Delete(o);
     return text;
@@ -240,10 +248,10 @@ static int get_blob(struct fs *fs, const cJSON *o, const char *key, struct blob 
     return *out ? 0 : -ENOMEM;
 }
 
-static int state_of(const char *name)
+static int index_of(const char *name, const char *const *names, size_t count)
 {
-    for (size_t i = 0; name && i < sizeof(state_names) / sizeof(*state_names); i++)
-        if (strcmp(name, state_names[i]) == 0)
+    for (size_t i = 0; name && i < count; i++)
+        if (strcmp(name, names[i]) == 0)
             return (int)i;
     return -EPROTO;
 }
@@ -251,7 +259,7 @@ static int state_of(const char *name)
 static int read_input(struct session *s, const cJSON *o)
 {
     const char *name = get_text(o, "name");
-    int state = state_of(get_text(o, "state"));
+    int state = index_of(get_text(o, "state"), state_names, COUNT(state_names));
     struct input *in;
     int r;
 
@@ -353,6 +361,8 @@ static int read_session(struct session *s, const cJSON *o)
         (error = copy_text(o, "message", &s->message)) ||
         (error = copy_text(o, "error", &s->error)) || (error = copy_text(o, "hint", &s->hint)))
         return error;
+    error = index_of(get_text(o, "error_of"), error_names, COUNT(error_names));
+    s->error_of = error < 0 ? ERROR_OF_WORK : error;
     s->connection = s->id ? CONNECTION_MADE : CONNECTION_NONE;
     s->message_time = get_time(o, "message_time");
     s->fingerprint = get_u64(draft, "fingerprint");

@@ -231,10 +231,8 @@ static void connected(void *user, const struct fault *f, const struct client_ses
     }
     s->connection = f->kind == FAULT_NONE ? CONNECTION_MADE : CONNECTION_FAILED;
     if (!s->removed) {
-        if (f->kind != FAULT_NONE) {
-            session_failed(s, f);
-        } else {
-            session_succeeded(s);
+        session_tell(s, ERROR_OF_CONNECTION, f);
+        if (f->kind == FAULT_NONE) {
             ask_link(s);
             session_refresh(s);
         }
@@ -347,6 +345,8 @@ void state_news_release(struct state_news *n)
 
 void session_take_state(struct session *s, const struct state_news *n)
 {
+    struct fault none = {.kind = FAULT_NONE};
+
     if (!n->text || s->removed)
         return;
     bytes_unref(s->state);
@@ -359,8 +359,7 @@ void session_take_state(struct session *s, const struct state_news *n)
     s->ready = n->ready;
     if (n->timeline)
         s->timeline_size = n->timeline->len;
-    if (s->error_of_query)
-        session_succeeded(s);
+    session_tell(s, ERROR_OF_QUERY, &none);
     render_draft_known(s);
     store_save(s, NULL, NULL);
 }
@@ -436,19 +435,30 @@ void session_failed_words(struct session *s, const char *words, const char *hint
 {
     set_text(&s->error, words);
     set_text(&s->hint, hint && *hint ? hint : NULL);
-    s->error_of_query = false;
+    s->error_of = ERROR_OF_WORK;
     history_add(s, "error", words);
     status_changed(s);
 }
 
 void session_succeeded(struct session *s)
 {
-    s->error_of_query = false;
+    s->error_of = ERROR_OF_WORK;
     if (!s->error && !s->hint)
         return;
     set_text(&s->error, NULL);
     set_text(&s->hint, NULL);
     status_changed(s);
+}
+
+void session_tell(struct session *s, enum error_of of, const struct fault *f)
+{
+    if (f->kind == FAULT_NONE) {
+        if (s->error_of == of)
+            session_succeeded(s);
+    } else if (f->kind != FAULT_CANCELLED) {
+        session_failed(s, f);
+        s->error_of = of;
+    }
 }
 
 /* ---- history ---- */

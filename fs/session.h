@@ -32,6 +32,10 @@ struct need {
 
 enum connection { CONNECTION_NONE, CONNECTION_RUNNING, CONNECTION_MADE, CONNECTION_FAILED };
 
+/* What an error is of. Work that succeeds takes any away; a session that was made and the answer to
+ * a query, a late one too, their own only. */
+enum error_of { ERROR_OF_WORK, ERROR_OF_CONNECTION, ERROR_OF_QUERY };
+
 struct render;
 struct job;
 TAILQ_HEAD(job_list, job);
@@ -86,7 +90,7 @@ struct session {
 
     /* what failed last; NULL: nothing */
     char *error, *hint;
-    bool error_of_query; /* an open's: the next answer takes it away, a late one too */
+    enum error_of error_of;
 
     /* history.txt */
     size_t history_size; /* on disk */
@@ -154,11 +158,15 @@ void session_set_reply(struct session *s, struct reply *r);
 /* Goes on with what an earlier life left: uploads, a message, a render. */
 void session_resume(struct session *s);
 
-/* Failure and success as users see them. `f` is not FAULT_NONE. Words are bounded by
+/* Failure and success of work as users see them. `f` is not FAULT_NONE. Words are bounded by
  * ERROR_WORDS_MAX. */
 void session_failed(struct session *s, const struct fault *f);
 void session_failed_words(struct session *s, const char *words, const char *hint);
 void session_succeeded(struct session *s);
+
+/* How something else ended. */
+void session_tell(struct session *s, enum error_of of, const struct fault *f);
+
 void session_fault_text(struct session *s, const struct fault *f, char *words, char *hint); /* both
                                                                         ERROR_WORDS_MAX */
 

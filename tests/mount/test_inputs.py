@@ -275,8 +275,9 @@ def test_what_fitted_is_not_uploaded(backend, session, recording, before, line):
     assert sh(before, cwd=session.path, env=env).returncode == 0
     uploads = len(backend.requests("upload"))
     assert "File too large" in sh(line, cwd=session.path, env=env).stderr
+    session.wait_status("failed")
     status = session.status()
-    assert status[""] == "failed" and "x.mp3" in status["error"] and status["hint"]
+    assert "x.mp3" in status["error"] and status["hint"]
     with contextlib.suppress(OSError):
         uploads_ended(session)
     assert len(backend.requests("upload")) == uploads
